@@ -153,10 +153,8 @@ impl<T: Statement> Signed<T> {
     pub fn verify(self, trust: Trust<'_>, evidence: TimeEvidence) -> Result<Verified<T>, Fault> {
         let chain: Vec<&[u8]> = self.parts.chain.iter().map(Vec::as_slice).collect();
         let leaf = validate(&chain, trust.root, Role::RecordSigning, evidence.latest, trust.revocations)?;
-        let matches = matches!(
-            (leaf.algorithm(), self.parts.algorithm),
-            (Algorithm::Ed25519, cose::ED25519) | (Algorithm::EcdsaP256, cose::ESP256)
-        );
+        let matches =
+            matches!((leaf.algorithm(), self.parts.algorithm), (Algorithm::Ed25519, cose::ED25519) | (Algorithm::EcdsaP256, cose::ESP256));
         if !matches {
             return Err(Fault::new(Reason::CoseAlgorithm, "the header's algorithm is not that of the certificate's key"));
         }

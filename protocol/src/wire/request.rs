@@ -154,7 +154,7 @@ impl Request {
                 limited("ranges", body.ranges.len() as u64, MAX_RANGES as u64)?;
                 for range in &body.ranges {
                     let end = u64::from(range.first) + u64::from(range.count);
-                    if range.count == 0 || end > MAX_CHUNKS {
+                    if range.count == 0 || end > u64::from(MAX_CHUNKS) {
                         return Err(Fault::new(Reason::RequestLimit, "a range has at least one chunk and ends within the largest payload"));
                     }
                 }
