@@ -153,21 +153,23 @@ impl<T: Statement> Signed<T> {
     pub fn verify(self, trust: Trust<'_>, evidence: TimeEvidence) -> Result<Verified<T>, Fault> {
         let chain: Vec<&[u8]> = self.parts.chain.iter().map(Vec::as_slice).collect();
         let leaf = validate(&chain, trust.root, Role::RecordSigning, evidence.latest, trust.revocations)?;
-        let matches =
-            matches!((leaf.algorithm(), self.parts.algorithm), (Algorithm::Ed25519, cose::ED25519) | (Algorithm::EcdsaP256, cose::ESP256));
+        let matches = matches!(
+            (leaf.claims().public_key.algorithm(), self.parts.algorithm),
+            (Algorithm::Ed25519, cose::ED25519) | (Algorithm::P256, cose::ESP256)
+        );
         if !matches {
             return Err(Fault::new(Reason::CoseAlgorithm, "the header's algorithm is not that of the certificate's key"));
         }
         leaf.verify(&self.parts.signature_structure(&self.bytes), &self.parts.signature)?;
         let (administration, node, log) = self.statement.signer();
-        if leaf.administration != administration {
+        if leaf.claims().administration != administration {
             return Err(Fault::new(Reason::ChainAdministration, "the certificate is of another administration than the statement names"));
         }
-        if leaf.node != node || (log.is_some() && leaf.log_origin.as_deref() != log) {
+        if leaf.claims().node != node || (log.is_some() && leaf.claims().log_origin.as_deref() != log) {
             return Err(Fault::new(Reason::ChainNames, "the certificate does not name the node and the log that the statement names"));
         }
         if let Some(made) = self.statement.made() {
-            evidence.admits(made, leaf.not_before, leaf.not_after)?;
+            evidence.admits(made, leaf.claims().not_before, leaf.claims().not_after)?;
         }
         Ok(Verified { signed: self, leaf, evidence })
     }

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::identifier::Country;
-use crate::log::LogProof;
+use crate::log::{Checkpoint, LogProof};
 use crate::pki::{Role, validate};
 use crate::reason::{Fault, Reason};
 use crate::record::{Opening, Record, Release, check_openings};
@@ -30,6 +30,8 @@ pub struct Arrival {
     pub openings: Vec<Opening>,
     /// Its place in its maker's log.
     pub proof: LogProof,
+    /// The state of that log which the proof leads to.
+    pub checkpoint: Checkpoint,
     /// Why we may hold it.
     pub permission: Permission,
 }
@@ -53,9 +55,9 @@ impl Arrival {
         let record = signed.verify(trust, TimeEvidence::now(now))?;
         let openings = check_openings(&record.statement().commitments, &group.openings)?;
         let proof = LogProof::decode(&group.proof)?;
-        check_proof(&record, &proof, trust, log, now)?;
+        let checkpoint = check_proof(&record, &proof, trust, log, now)?;
         let permission = permission(&record, us, now, released)?;
-        Ok(Self { record, openings, proof, permission })
+        Ok(Self { record, openings, proof, checkpoint, permission })
     }
 }
 
@@ -63,14 +65,20 @@ impl Arrival {
 ///
 /// # Errors
 /// `chain.*` for the log's key, `log.*` for checkpoint and proof.
-pub fn check_proof(record: &Verified<Record>, proof: &LogProof, trust: Trust<'_>, log: &LogKey, now: Timestamp) -> Result<(), Fault> {
+pub fn check_proof(
+    record: &Verified<Record>,
+    proof: &LogProof,
+    trust: Trust<'_>,
+    log: &LogKey,
+    now: Timestamp,
+) -> Result<Checkpoint, Fault> {
     let chain: Vec<&[u8]> = log.chain.iter().map(|certificate| certificate.as_slice()).collect();
     let leaf = validate(&chain, trust.root, Role::LogSigning, now, trust.revocations)?;
     let origin = &record.statement().maker.log;
     if leaf.claims().log_origin.as_deref() != Some(origin) {
         return Err(Fault::new(Reason::LogOrigin, "the log key is certified for another log than the record names"));
     }
-    proof.check(record.entry(), origin, leaf.claims().public_key.raw())
+    proof.open(record.entry(), origin, leaf.claims().public_key.raw())
 }
 
 fn permission(

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use coset::{AsCborValue, CborSerializable, CoseSign1, CoseSign1Builder, HeaderBuilder, ProtectedHeader, TaggedCborSerializable, iana};
+use coset::{CoseSign1Builder, HeaderBuilder, ProtectedHeader, TaggedCborSerializable as _, iana};
 use minicbor::Decoder;
 use ring::rand::SecureRandom;
 
@@ -46,7 +46,7 @@ impl Parts {
 pub(super) fn sign(content_type: &str, payload: &[u8], signer: &Signer, random: &dyn SecureRandom) -> Result<Vec<u8>, Fault> {
     let algorithm = match signer.key.algorithm() {
         Algorithm::Ed25519 => iana::Algorithm::Ed25519,
-        Algorithm::EcdsaP256 => iana::Algorithm::ESP256,
+        Algorithm::P256 => iana::Algorithm::ESP256,
     };
     let chain = signer.chain.iter().map(|certificate| coset::cbor::Value::Bytes(certificate.clone())).collect();
     let header = HeaderBuilder::new()
