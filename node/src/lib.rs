@@ -1,1 +1,2 @@
 //! Placeholder header, replaced by the room's contract.
+pub mod store;
