@@ -16,4 +16,5 @@ pub mod config;
 pub mod home;
 pub mod identity;
 pub mod peer;
+pub mod store;
 pub mod trust;
