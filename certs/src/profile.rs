@@ -43,12 +43,12 @@ pub(crate) fn distinguished_name(country: Country, organisation: &str, name: &st
     Ok(subject)
 }
 
-/// A random serial number of 127 bits, in its shortest DER form.
+/// A random serial number of 126 bits, in its shortest DER form.
 pub(crate) fn new_serial() -> Result<Serial, CertsFault> {
     let failed = || CertsFault::Making("the system's random number source does not answer".into());
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes).map_err(|_| failed())?;
-    // The first byte is neither negative nor a leading zero, so the number has one spelling.
+    // Neither negative nor with a leading zero: DER has one spelling for it.
     bytes[0] = bytes[0] & 0x7f | 0x40;
     Serial::from_slice(&bytes).ok_or_else(failed)
 }

@@ -127,6 +127,9 @@ fn requests_are_checked() {
         }
         assert!(SigningRequest::from_der(&der[..at]).is_err());
     }
+    let padded = |length: usize| [pem.as_bytes(), &vec![b'\n'; length - pem.len()]].concat();
+    assert!(SigningRequest::from_pem(&padded(carnet_certs::MAX_REQUEST_FILE)).is_ok());
+    assert!(SigningRequest::from_pem(&padded(carnet_certs::MAX_REQUEST_FILE + 1)).is_err());
     assert!(SigningRequest::from_der(&vec![0; carnet_certs::MAX_REQUEST_FILE + 1]).is_err());
     let wrong = Subject { node: "nl 1".into(), ..subject(Role::Node) };
     assert!(matches!(keys.request(Role::Node, &wrong), Err(CertsFault::Name(_))));

@@ -28,7 +28,7 @@ pub use public_key::{Algorithm, PublicKey};
 pub use revocation::{Added, MAX_CRL, MAX_CRLS, Policy, RevocationList, RevocationStatus, Revocations};
 pub use role::Role;
 pub use root::Root;
-pub use validate::{Leaf, validate};
+pub use validate::{Leaf, Path, validate};
 
 /// A certificate's DER (`PKI-030`). Ours have about 600 bytes; a name and a key of the profile never need more.
 pub const MAX_CERTIFICATE: usize = 4 * 1024;
