@@ -344,7 +344,7 @@ impl Source {
             Self::Bytes(bytes) => bytes.chunks(CHUNK).try_for_each(write),
             // A chunk that is not the one hashed a moment ago is refused by the staging file.
             Self::File(path) => for_each_chunk(path, &mut write).map_err(|error| match error {
-                MakeError::Payload(PayloadStoreError::Chunk(_)) => MakeError::Changed { path: path.clone() },
+                MakeError::Payload(PayloadStoreError::Refused(_)) => MakeError::Changed { path: path.clone() },
                 other => other,
             }),
         }
