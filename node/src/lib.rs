@@ -1,1 +1,3 @@
-//! Placeholder header, replaced by the room's contract.
+//! Carnet: the node of one customs administration. Keeps, shares and proves evidence about goods.
+
+pub mod store;
