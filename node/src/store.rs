@@ -4,3 +4,4 @@
 //! [`catalogue`], then the caller is told. Whatever was acknowledged survives `kill -9` and the loss of power.
 
 pub mod catalogue;
+pub mod payloads;
