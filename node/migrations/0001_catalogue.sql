@@ -46,9 +46,12 @@ CREATE TABLE payloads (
     sha256 BLOB    NOT NULL,
     state  TEXT    NOT NULL CHECK (state IN ('inline', 'stored', 'absent')),
     sealed BLOB,
+    hashes BLOB,
     PRIMARY KEY (record, idx),
-    CHECK ((state = 'inline') = (sealed IS NOT NULL))
+    CHECK ((state = 'inline') = (sealed IS NOT NULL)),
+    CHECK ((state = 'stored') = (hashes IS NOT NULL))
 );
+CREATE INDEX payloads_absent ON payloads (record, idx) WHERE state = 'absent';
 CREATE INDEX payloads_sha256 ON payloads (sha256);
 
 -- A parent need not be held here.

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carnet_protocol::identifier::Country;
-use carnet_protocol::pki::{ChainFault, KeyFault, Leaf, Revocations, Role, Root, SigningKey, certificates_from_pem, lists_from_pem, validate};
+use carnet_protocol::pki::{
+    ChainFault, KeyFault, Leaf, Revocations, Role, Root, SigningKey, certificates_from_pem, lists_from_pem, validate,
+};
 use carnet_protocol::signed::Signer;
 use carnet_protocol::time::Timestamp;
 use carnet_protocol::wire::LogKey;

@@ -4,7 +4,7 @@ mod making;
 mod receiving;
 mod serving;
 
-pub use making::{Draft, DraftPayload, MakeError, Made};
+pub use making::{Draft, DraftPayload, Made, MakeError};
 pub use serving::FeedPage;
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::home::Home;
 use crate::identity::Identity;
 use crate::store::Catalogue;
-use crate::store::catalogue::LogSigner;
+use crate::store::catalogue::{LogSigner, Options};
 use crate::store::payloads::{NodeKey, PayloadStore};
 use crate::trust::{Pinned, TrustStore};
 
@@ -53,7 +53,7 @@ impl Node {
         let key = NodeKey::load(&home.node_key())?;
         let payloads = PayloadStore::open(&home.store())?;
         let signer = LogSigner::new(identity.log.clone(), identity.checkpoint_key(home)?)?;
-        let catalogue = Catalogue::open(&home.database(), signer).await?;
+        let catalogue = Catalogue::open(&home.database(), Options { us: identity.administration, signer: Some(signer) }).await?;
         let trust = TrustStore::default();
         let node = Self { inner: Arc::new(Inner { config, identity, trust, catalogue, payloads, key, changes: watch::channel(0).0 }) };
         node.reload_trust().await?;
@@ -98,7 +98,7 @@ impl Node {
     pub async fn watch_changes(&self, mut stop: watch::Receiver<bool>) {
         let mut last = None;
         loop {
-            let version = self.inner.catalogue.change_mark().await.ok();
+            let version = self.inner.catalogue.data_version().await.ok();
             if version != last {
                 last = version;
                 if let Err(error) = self.reload_trust().await {
@@ -122,9 +122,9 @@ impl Node {
                 Some(pinned) if pinned.root.fingerprint() == root.fingerprint() => pinned.revocations.clone(),
                 _ => Revocations::default(),
             };
-            for (der, issuers) in self.inner.catalogue.partner_lists(partner.administration).await? {
-                let issuers: Vec<&[u8]> = issuers.iter().map(Vec::as_slice).collect();
-                if let Err(fault) = revocations.add(&root, &issuers, &der) {
+            let issuers = self.issuers_of(partner.administration).await?;
+            for der in self.inner.catalogue.crls(partner.administration).await? {
+                if let Err(fault) = receiving::add_list(&mut revocations, &root, &issuers, &der) {
                     tracing::debug!(partner = %partner.administration, %fault, "a stored revocation list is not the newest");
                 }
             }
@@ -132,6 +132,13 @@ impl Node {
         }
         self.inner.trust.retain(|administration| partners.iter().any(|partner| partner.administration == administration));
         Ok(())
+    }
+
+    /// The issuing authorities seen in a partner's log keys: who its revocation lists may come from.
+    async fn issuers_of(&self, partner: Country) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
+        let keys = self.inner.catalogue.log_keys(partner).await?;
+        let chains = keys.into_iter().map(|known| known.key.chain.iter().skip(1).map(|issuer| issuer.to_vec()).collect());
+        Ok(chains.collect())
     }
 
     /// Addresses at which a partner is reached.

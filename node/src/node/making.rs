@@ -274,7 +274,7 @@ impl Node {
         let record = own.record.id();
         let large: Vec<(u32, StagingId)> = (0u32..)
             .zip(lists)
-            .filter(|(_, list)| list.size() >= SMALL_PAYLOAD)
+            .filter(|(_, list)| list.size() >= SMALL_PAYLOAD as u64)
             .map(|(index, _)| Ok((index, StagingId::generate()?)))
             .collect::<Result<_, PayloadStoreError>>()?;
         if !large.is_empty() {

@@ -2,9 +2,10 @@
 
 use carnet_protocol::digest::Digest;
 use carnet_protocol::identifier::Country;
+use carnet_protocol::log::{Checkpoint, LogProof, SignedNote};
 use carnet_protocol::payload::ChunkList;
-use carnet_protocol::pki::{Added, Role, validate};
-use carnet_protocol::record::{Content, Handling, PayloadRef, Received, Receipt, Release};
+use carnet_protocol::pki::{Added, ChainFault, Revocations, Role, Root, validate};
+use carnet_protocol::record::{Content, Handling, PayloadRef, Receipt, Received, Release};
 use carnet_protocol::session::Arrival;
 use carnet_protocol::signed::Signed;
 use carnet_protocol::wire::{Group, Hello};
@@ -24,23 +25,22 @@ impl Node {
     pub async fn learn(&self, partner: Country, hello: &Hello) -> anyhow::Result<()> {
         let Some(pinned) = self.trust().of(partner) else { anyhow::bail!("{partner} is no partner any more") };
         let chain: Vec<&[u8]> = hello.log.chain.iter().map(|certificate| certificate.as_slice()).collect();
-        let issuers: Vec<&[u8]> = chain.get(1..).unwrap_or_default().to_vec();
-        let mut revocations = pinned.revocations.clone();
+        let issuers = [chain.iter().skip(1).map(|issuer| issuer.to_vec()).collect()];
+        let (mut revocations, mut newer) = (pinned.revocations.clone(), false);
         for der in &hello.crls {
-            // A list is of the issuing authority or of the root; which one, its signature says.
-            let added = revocations.add(&pinned.root, &issuers, der).or_else(|_| revocations.add(&pinned.root, &[], der));
-            match added {
-                Ok(Added::Newer) => {
-                    let owned: Vec<Vec<u8>> = issuers.iter().map(|issuer| issuer.to_vec()).collect();
-                    self.catalogue().keep_partner_list(partner, der, &owned).await?;
-                }
+            match add_list(&mut revocations, &pinned.root, &issuers, der) {
+                Ok(Added::Newer) => newer = true,
                 Ok(Added::Same) => {}
                 Err(fault) => tracing::warn!(%partner, %fault, "a revocation list in the hello is not taken"),
             }
         }
         let leaf = validate(&chain, &pinned.root, Role::LogSigning, clock::now(), &revocations)?;
         if let Some(origin) = &leaf.claims().log_origin {
-            self.catalogue().keep_partner_log_key(partner, origin, &hello.log, clock::now()).await?;
+            self.catalogue().put_log_key(partner, origin, &hello.log, clock::now()).await?;
+        }
+        if newer {
+            let lists: Vec<Vec<u8>> = revocations.lists().map(|list| list.der().to_vec()).collect();
+            self.catalogue().put_crls(partner, &lists).await?;
         }
         self.trust().pin(crate::trust::Pinned { root: pinned.root.clone(), revocations });
         Ok(())
@@ -66,7 +66,7 @@ impl Node {
         if in_page.is_some() {
             return Ok(in_page);
         }
-        Ok(self.catalogue().release_by(signed.id(), us, maker).await?)
+        Ok(self.catalogue().released(signed.id(), us, maker).await?.map(|released| released.release))
     }
 
     /// Stores a page: records, proofs, openings, our receipt, the cursor; one transaction. How many are new.
@@ -78,7 +78,7 @@ impl Node {
         let mut batch = Batch { cursor: Some((partner, cursor)), ..Batch::at(now) };
         let mut received = Vec::new();
         for arrival in arrivals {
-            if self.catalogue().record(arrival.record.id()).await?.is_some_and(|held| held.entry == arrival.record.entry()) {
+            if self.held(arrival.record.id()).await?.is_some_and(|held| held.entry == arrival.record.entry()) {
                 continue;
             }
             received.push(Received {
@@ -112,7 +112,7 @@ impl Node {
     /// # Errors
     /// A record that is not held, or has no such payload.
     pub async fn payload_wanted(&self, record: Digest, index: u32) -> anyhow::Result<Option<PayloadRef>> {
-        let stored = self.catalogue().record(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here; pull the feed first"))?;
+        let stored = self.held(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here; pull the feed first"))?;
         let verified = self.verify_stored(&stored)?;
         let named = verified.statement().payload(index).cloned();
         let named = named.ok_or_else(|| anyhow::anyhow!("record {record} has no payload {index}"))?;
@@ -128,14 +128,14 @@ impl Node {
         let us = self.identity().administration;
         let mut wanted = Vec::new();
         for (record, index) in self.catalogue().payloads_absent(partner).await? {
-            let Some(stored) = self.catalogue().record(record).await? else { continue };
+            let Some(stored) = self.held(record).await? else { continue };
             let Ok(verified) = self.verify_stored(&stored) else { continue };
             let named = verified.statement().payload(index);
             let own = named.and_then(|payload| payload.handling.as_ref());
             let released = match own {
                 Some(handling) if !handling.names(us) => {
                     let maker = verified.statement().maker.administration;
-                    self.catalogue().release_by(record, us, maker).await?.is_some_and(|release| release.payloads.contains(&index))
+                    self.catalogue().released(record, us, maker).await?.is_some_and(|released| released.release.payloads.contains(&index))
                 }
                 _ => named.is_some(),
             };
@@ -151,13 +151,16 @@ impl Node {
     /// # Errors
     /// A full disk, or a catalogue that cannot be written.
     pub async fn incoming(&self, partner: Country, record: Digest, index: u32, list: ChunkList) -> anyhow::Result<Incoming> {
-        let stored = self.catalogue().record(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here"))?;
+        let stored = self.held(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here"))?;
         let key = self.record_key(&stored)?.ok_or_else(|| anyhow::anyhow!("record {record} was erased"))?;
-        if list.size() < SMALL_PAYLOAD {
+        if list.size() < SMALL_PAYLOAD as u64 {
             return Ok(Incoming::small(record, index, list, key));
         }
         if let Some(intent) = self.catalogue().intent_for(record, index).await? {
-            let id: StagingId = intent.staging.parse()?;
+            let id: StagingId = intent
+                .staging
+                .parse()
+                .map_err(|()| anyhow::anyhow!("an intent names no staging file: restore the catalogue from a backup"))?;
             match self.payloads().resume(id, record, index, list.clone(), &key).await? {
                 Resumed::Staged(staged) => return Ok(Incoming::staged(staged)),
                 Resumed::Stored => return Ok(Incoming::stored(id, list)),
@@ -167,15 +170,8 @@ impl Node {
             }
         }
         let (id, now) = (StagingId::generate()?, clock::now());
-        let intent = Intent {
-            staging: id.to_string(),
-            record,
-            index,
-            size: list.size(),
-            root: list.root(),
-            partner: Some(partner),
-            created: now,
-        };
+        let intent =
+            Intent { staging: id.to_string(), record, index, size: list.size(), root: list.root(), partner: Some(partner), created: now };
         self.catalogue().append(Batch { intents: vec![intent], ..Batch::at(now) }).await?;
         Ok(Incoming::staged(self.payloads().stage(id, record, index, list, &key).await?))
     }
@@ -186,9 +182,9 @@ impl Node {
     /// A disk that does not sync, a catalogue that cannot be written.
     pub async fn received(&self, partner: Country, record: Digest, index: u32, incoming: Incoming) -> anyhow::Result<()> {
         let (place, intent) = incoming.finish().await?;
-        let stored = self.catalogue().record(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here"))?;
-        let proof = self.catalogue().partner_proof(record).await?;
-        let (position, log_size) = proof.map_or((0, 0), |(proof, size)| (proof.index, size));
+        let stored = self.held(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here"))?;
+        let proof = LogProof::decode(&self.catalogue().proof_of(record).await?)?;
+        let (position, log_size) = (proof.index, Checkpoint::from_text(SignedNote::parse(&proof.checkpoint)?.text())?.size);
         let received = Received { record, entry: stored.entry, index: position, log_size, payloads: vec![index] };
         let batch = Batch {
             own: vec![self.receipt(partner, vec![received])?],
@@ -206,4 +202,14 @@ impl Node {
         let draft = Draft::new(inspection, Content::Receipt(Receipt { from, received })).handling(Handling::default());
         Ok(self.make_plain(draft)?)
     }
+}
+
+/// Takes a revocation list: of an issuing authority or of the root; which one, its signature says.
+pub(super) fn add_list(revocations: &mut Revocations, root: &Root, issuers: &[Vec<Vec<u8>>], der: &[u8]) -> Result<Added, ChainFault> {
+    let mut added = revocations.add(root, &[], der);
+    for chain in issuers {
+        let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+        added = added.or_else(|_| revocations.add(root, &chain, der));
+    }
+    added
 }

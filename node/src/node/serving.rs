@@ -10,7 +10,7 @@ use carnet_protocol::wire::Group;
 
 use super::Node;
 use crate::clock;
-use crate::store::catalogue::{Batch, PayloadPlace, RefusalCount, StoredRecord};
+use crate::store::catalogue::{Batch, PayloadPlace, ReadError, RefusalCount, StoredRecord};
 use crate::store::payloads::{self, PayloadRef, RecordKey, WrappedKey, open_small};
 use crate::store::served::{Served, ServedPayload};
 
@@ -36,7 +36,7 @@ impl Node {
     pub async fn feed_page(&self, partner: Country, after: u64, limit: u32) -> anyhow::Result<FeedPage> {
         let page = self.catalogue().feed_after(partner, after, limit).await?;
         let (mut groups, mut cursor, mut bytes) = (Vec::new(), after, 0);
-        for entry in &page.entries {
+        for entry in &page.items {
             if bytes > MAX_PAGE_BYTES {
                 return Ok(FeedPage { groups, cursor, head: page.head });
             }
@@ -55,8 +55,8 @@ impl Node {
     /// A catalogue that cannot be read.
     pub async fn group_for(&self, partner: Country, id: Digest) -> anyhow::Result<Option<Group>> {
         let Some((stored, record)) = self.served(partner, id).await? else { return Ok(None) };
-        let released = self.catalogue().release_to(id, partner).await?;
-        let openings = self.openings_for(&stored, record.statement(), released.as_ref())?;
+        let released = self.catalogue().released(id, partner, record.statement().maker.administration).await?;
+        let openings = self.openings_for(&stored, record.statement(), released.map(|released| released.release).as_ref())?;
         let proof = self.catalogue().proof_of(id).await?;
         Ok(Some(Group { record: stored.signed, openings, proof }))
     }
@@ -71,8 +71,8 @@ impl Node {
         if let Some(own) = &named.handling
             && !own.names(partner)
         {
-            let released = self.catalogue().release_to(id, partner).await?;
-            if !released.is_some_and(|release| release.payloads.contains(&index)) {
+            let released = self.catalogue().released(id, partner, record.statement().maker.administration).await?;
+            if !released.is_some_and(|released| released.release.payloads.contains(&index)) {
                 return Ok(None);
             }
         }
@@ -113,14 +113,26 @@ impl Node {
     /// Reads a record that `partner` may have. It passes the door again: what the disk holds is believed as little as the wire.
     async fn served(&self, partner: Country, id: Digest) -> anyhow::Result<Option<(StoredRecord, Verified<Record>)>> {
         // Asked in the same order whether or not the record exists, so that the time taken tells nothing.
-        let released = self.catalogue().is_released(id, partner).await?;
-        let stored = self.catalogue().record(id).await?;
+        let released = self.catalogue().in_feed(partner, id).await?;
+        let stored = self.held(id).await?;
         let (true, Some(stored)) = (released, stored) else { return Ok(None) };
         let record = self.verify_stored(&stored)?;
         if record.statement().handling.has_ended(clock::now()) {
             return Ok(None);
         }
         Ok(Some((stored, record)))
+    }
+
+    /// A record that is held, if it is.
+    ///
+    /// # Errors
+    /// A catalogue that cannot be read.
+    pub async fn held(&self, id: Digest) -> anyhow::Result<Option<StoredRecord>> {
+        match self.catalogue().record(id).await {
+            Ok(stored) => Ok(Some(stored)),
+            Err(ReadError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// A record from the catalogue, verified as of the moment at which it came.

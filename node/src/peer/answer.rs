@@ -150,7 +150,10 @@ async fn chunks_out(link: &Link, send: &mut SendStream, served: &ServedPayload, 
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(anyhow::Error::from)?;
         let prefix = bytes::Bytes::copy_from_slice(&chunk_frame_prefix(index, chunk.len()));
-        timeout(PATIENCE, send.write_all_chunks(&mut [prefix, chunk])).await.map_err(silent)?.map_err(|error| link::lost(connection, error))?;
+        timeout(PATIENCE, send.write_all_chunks(&mut [prefix, chunk]))
+            .await
+            .map_err(silent)?
+            .map_err(|error| link::lost(connection, error))?;
         index += 1;
     }
     Ok(())

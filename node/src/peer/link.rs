@@ -281,10 +281,9 @@ async fn tell(node: Node, connection: Connection, mut send: SendStream, partner:
 /// Who is at the other end, from the certificate that the handshake verified.
 fn identity(connection: &Connection) -> Result<(Country, String), LinkError> {
     let certificates = connection.peer_identity().and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok());
-    certificates.and_then(|chain| tls::partner(&chain)).ok_or_else(|| LinkError::Lost {
-        partner: connection.remote_address().to_string(),
-        detail: "no certificate".to_owned(),
-    })
+    certificates
+        .and_then(|chain| tls::partner(&chain))
+        .ok_or_else(|| LinkError::Lost { partner: connection.remote_address().to_string(), detail: "no certificate".to_owned() })
 }
 
 /// How messages name the partner: by its certificate, or by its address before there is one.
@@ -315,9 +314,7 @@ pub(super) async fn write(connection: &Connection, send: &mut SendStream, frame:
 
 /// Reads a frame: its header first, bounded by the kind, then its body.
 pub(super) async fn read(connection: &Connection, receive: &mut RecvStream, patience: Duration) -> Result<Frame, LinkError> {
-    timeout(patience, read_unhurried(connection, receive))
-        .await
-        .map_err(|_| LinkError::Silent { partner: partner_name(connection) })?
+    timeout(patience, read_unhurried(connection, receive)).await.map_err(|_| LinkError::Silent { partner: partner_name(connection) })?
 }
 
 async fn read_unhurried(connection: &Connection, receive: &mut RecvStream) -> Result<Frame, LinkError> {

@@ -16,8 +16,8 @@ mod row;
 mod writer;
 
 pub use batch::{
-    Appended, Batch, Fate, Intent, MAX_BATCH, MAX_EFFECTS, MAX_INLINE, OwnRecord, PartnerRecord, PayloadChange, PayloadPlace,
-    RefusalCount, SealedOpening,
+    Appended, Batch, Fate, Intent, MAX_BATCH, MAX_EFFECTS, MAX_INLINE, OwnRecord, PartnerRecord, PayloadChange, PayloadPlace, RefusalCount,
+    SealedOpening,
 };
 pub use error::{AppendError, OpenError, ReadError, StorageFault};
 pub use feed::{FeedItem, FeedPage, Released};

@@ -122,10 +122,8 @@ async fn held(
     at: Timestamp,
 ) -> Result<Option<Appended>, AppendError> {
     let id = record.id();
-    let row: Option<(i64, Option<i64>, Vec<u8>)> = sqlx::query_as("SELECT seq, log_index, entry FROM records WHERE id = $1")
-        .bind(id.as_bytes())
-        .fetch_optional(&mut *conn)
-        .await?;
+    let row: Option<(i64, Option<i64>, Vec<u8>)> =
+        sqlx::query_as("SELECT seq, log_index, entry FROM records WHERE id = $1").bind(id.as_bytes()).fetch_optional(&mut *conn).await?;
     let Some((seq, log_index, first)) = row else { return Ok(None) };
     let entry = record.entry();
     if first == entry.as_bytes() {
@@ -215,10 +213,10 @@ async fn beside(conn: &mut SqliteConnection, row: &Row<'_>) -> Result<(), Storag
     }
     for (index, payload) in (0i64..).zip(&record.payloads) {
         let place = usize::try_from(index).ok().and_then(|index| row.payloads.get(index)).unwrap_or(&PayloadPlace::Absent);
-        let (state, sealed) = place.parts();
+        let (state, sealed, hashes) = place.parts();
         sqlx::query(
-            "INSERT INTO payloads (record, idx, role, media, size, root, sha256, state, sealed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO payloads (record, idx, role, media, size, root, sha256, state, sealed, hashes)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(id.as_bytes())
         .bind(index)
@@ -229,6 +227,7 @@ async fn beside(conn: &mut SqliteConnection, row: &Row<'_>) -> Result<(), Storag
         .bind(payload.sha256.as_bytes())
         .bind(state)
         .bind(sealed)
+        .bind(hashes)
         .execute(&mut *conn)
         .await?;
     }

@@ -42,8 +42,7 @@ pub struct RecordRow {
 }
 
 /// The columns of a [`RecordRow`].
-pub(super) const HEAD: &str =
-    "seq, id, kind, inspection, administration, made, received, own, log_index, withdrawn, container, goods";
+pub(super) const HEAD: &str = "seq, id, kind, inspection, administration, made, received, own, log_index, withdrawn, container, goods";
 
 /// A record with all that is kept beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,10 +109,11 @@ impl RecordRow {
 impl PayloadRow {
     pub(super) fn read(row: &SqliteRow) -> Result<Self, StorageFault> {
         let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
-        let place = match (row.try_get("state")?, sealed) {
-            ("inline", Some(sealed)) => super::PayloadPlace::Inline(sealed),
-            ("stored", None) => super::PayloadPlace::Stored,
-            ("absent", None) => super::PayloadPlace::Absent,
+        let hashes: Option<Vec<u8>> = row.try_get("hashes")?;
+        let place = match (row.try_get("state")?, sealed, hashes) {
+            ("inline", Some(sealed), None) => super::PayloadPlace::Inline(sealed),
+            ("stored", None, Some(hashes)) => super::PayloadPlace::Stored(hashes),
+            ("absent", None, None) => super::PayloadPlace::Absent,
             _ => return Err(StorageFault::corrupt("a payload's state is none of the three")),
         };
         Ok(Self {

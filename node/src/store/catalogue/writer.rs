@@ -88,8 +88,7 @@ impl Writer {
         // SQLite's write lock is the lease on the log: taken before its size is read, so that a second process can append too.
         let mut transaction = self.conn.begin_with("BEGIN IMMEDIATE").await?;
         let before = log::frontier(&mut transaction).await?;
-        let mut progress =
-            Progress { frontier: before.clone(), nodes: Vec::new(), counts: BTreeMap::new(), heads: HashMap::new() };
+        let mut progress = Progress { frontier: before.clone(), nodes: Vec::new(), counts: BTreeMap::new(), heads: HashMap::new() };
         let mut results = Vec::with_capacity(batches.len());
         for batch in batches {
             // A batch that is refused takes nothing with it: neither its rows nor what was noted on the way.
