@@ -1,1 +1,6 @@
-//! Placeholder header, replaced by the room's contract.
+//! Vendor and standard file formats in, Carnet views out. Pure functions over bytes.
+
+pub mod error;
+pub mod imaging;
+
+pub use error::FormatError;
