@@ -231,7 +231,7 @@ impl<'a> Frame<'a> {
             ));
         }
         // T.81 H.1.1: restarts come at the ends of rows.
-        if self.restart_interval % self.width != 0 {
+        if !self.restart_interval.is_multiple_of(self.width) {
             return Err(bad(self.scan_offset, "restarts within a row"));
         }
         let first = 1_i32 << (self.precision - self.point_transform - 1);
