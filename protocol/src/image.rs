@@ -26,9 +26,7 @@ pub const MAX_STORED_BITS: u8 = 16;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaneError {
     /// A side is zero or longer than [`MAX_SIDE`], or the product is over [`MAX_SAMPLES`].
-    #[error(
-        "a plane of {width} x {height} samples: each side is 1 to {MAX_SIDE}, and all samples together at most {MAX_SAMPLES}"
-    )]
+    #[error("a plane of {width} x {height} samples: each side is 1 to {MAX_SIDE}, and all samples together at most {MAX_SAMPLES}")]
     Dimensions {
         /// Samples a row.
         width: u32,
@@ -77,11 +75,7 @@ impl Shape {
         if !(MIN_STORED_BITS..=MAX_STORED_BITS).contains(&stored_bits) {
             return Err(PlaneError::StoredBits(stored_bits));
         }
-        Ok(Self {
-            width,
-            height,
-            stored_bits,
-        })
+        Ok(Self { width, height, stored_bits })
     }
 
     /// Samples a row.
@@ -121,18 +115,11 @@ impl Plane {
     /// A plane of `shape` over `samples`, which must be as many as the shape says and fit its stored bits.
     pub fn new(shape: Shape, samples: Vec<u16>) -> Result<Self, PlaneError> {
         if samples.len() != shape.samples() {
-            return Err(PlaneError::SampleCount {
-                expected: shape.samples() as u64,
-                found: samples.len() as u64,
-            });
+            return Err(PlaneError::SampleCount { expected: shape.samples() as u64, found: samples.len() as u64 });
         }
         let max = shape.max_value();
         if let Some(index) = samples.iter().position(|&sample| sample > max) {
-            return Err(PlaneError::SampleTooLarge {
-                index: index as u64,
-                value: samples[index],
-                stored_bits: shape.stored_bits,
-            });
+            return Err(PlaneError::SampleTooLarge { index: index as u64, value: samples[index], stored_bits: shape.stored_bits });
         }
         Ok(Self { shape, samples })
     }
@@ -178,9 +165,7 @@ impl Plane {
 // By hand: a derived Debug would print up to 2^28 samples into a log.
 impl std::fmt::Debug for Plane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plane")
-            .field("shape", &self.shape)
-            .finish_non_exhaustive()
+        f.debug_struct("Plane").field("shape", &self.shape).finish_non_exhaustive()
     }
 }
 
@@ -207,20 +192,7 @@ mod tests {
     fn samples_must_fit() {
         let shape = Shape::new(2, 1, 10).unwrap();
         assert!(Plane::new(shape, vec![0, 1023]).is_ok());
-        assert_eq!(
-            Plane::new(shape, vec![0, 1024]).unwrap_err(),
-            PlaneError::SampleTooLarge {
-                index: 1,
-                value: 1024,
-                stored_bits: 10
-            }
-        );
-        assert_eq!(
-            Plane::new(shape, vec![0]).unwrap_err(),
-            PlaneError::SampleCount {
-                expected: 2,
-                found: 1
-            }
-        );
+        assert_eq!(Plane::new(shape, vec![0, 1024]).unwrap_err(), PlaneError::SampleTooLarge { index: 1, value: 1024, stored_bits: 10 });
+        assert_eq!(Plane::new(shape, vec![0]).unwrap_err(), PlaneError::SampleCount { expected: 2, found: 1 });
     }
 }

@@ -20,10 +20,7 @@ use carnet_protocol::image::Plane;
 
 use crate::FormatError;
 
-pub use bounds::{
-    MAX_CHANNELS, MAX_DICOM_DEPTH, MAX_IMAGE_SAMPLES, MAX_INFLATED, MAX_JPEG2000_SAMPLES, MAX_TEXT,
-    MAX_VIEWS,
-};
+pub use bounds::{MAX_CHANNELS, MAX_DICOM_DEPTH, MAX_IMAGE_SAMPLES, MAX_INFLATED, MAX_JPEG2000_SAMPLES, MAX_TEXT, MAX_VIEWS};
 
 /// What an image file says, personal data set apart.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,10 +73,7 @@ impl ImageFormat {
             Some(Self::Jpeg)
         } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
             Some(Self::Png)
-        } else if [&b"II*\0"[..], b"MM\0*", b"II+\0", b"MM\0+"]
-            .iter()
-            .any(|magic| bytes.starts_with(magic))
-        {
+        } else if [&b"II*\0"[..], b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| bytes.starts_with(magic)) {
             Some(Self::Tiff)
         } else {
             None
@@ -248,14 +242,8 @@ pub fn decode(bytes: &[u8], file_name: Option<&str>) -> Result<DecodedImage, For
 /// the energy is written.
 fn label_energy(image: &mut DecodedImage, file_name: Option<&str>) {
     let Some(name) = file_name else { return };
-    let stem = name
-        .rsplit_once('.')
-        .map_or(name, |(stem, _)| stem)
-        .to_ascii_lowercase();
-    let Some(word) = stem
-        .rsplit(|c: char| !c.is_ascii_alphabetic())
-        .find(|word| !word.is_empty())
-    else {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_ascii_lowercase();
+    let Some(word) = stem.rsplit(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty()) else {
         return;
     };
     let energy = match word {

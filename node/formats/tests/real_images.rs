@@ -1,10 +1,5 @@
 //! Every real image file at hand is decoded, or refused with a reason; none makes the decoder panic.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,11 +16,7 @@ fn real_data() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "CI is set and there is no real data at {}",
-        folder.display()
-    );
+    assert!(std::env::var_os("CI").is_none(), "CI is set and there is no real data at {}", folder.display());
     println!("skipped: no real data");
     None
 }
@@ -45,19 +36,13 @@ fn image_files(data: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for folder in std::fs::read_dir(data).unwrap() {
         let folder = folder.unwrap().path();
-        if folder
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("xray_"))
-            && folder.is_dir()
-        {
+        if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("xray_")) && folder.is_dir() {
             files_below(&folder, &mut files);
         }
     }
     files.retain(|file| {
         let name = file.to_string_lossy().to_ascii_lowercase();
-        [".dcm", ".dcs", ".png", ".jpg", ".jpeg", ".tif", ".tiff"]
-            .iter()
-            .any(|end| name.ends_with(end))
+        [".dcm", ".dcs", ".png", ".jpg", ".jpeg", ".tif", ".tiff"].iter().any(|end| name.ends_with(end))
     });
     files.sort();
     files
@@ -69,10 +54,7 @@ fn assert_personal_data_apart(image: &mut DecodedImage, name: &str) {
     let rest = format!("{image:?}");
     for (field, value) in &personal {
         // Short codes such as an id of "10" occur in numbers by chance.
-        assert!(
-            value.len() < 6 || !rest.contains(value),
-            "{name} leaks {field}"
-        );
+        assert!(value.len() < 6 || !rest.contains(value), "{name} leaks {field}");
     }
     image.personal = personal;
 }
@@ -87,11 +69,7 @@ fn every_real_image_is_decoded_or_refused_with_a_reason() {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    *outcomes
-                        .lock()
-                        .unwrap()
-                        .entry(outcome(&data, file))
-                        .or_default() += 1;
+                    *outcomes.lock().unwrap().entry(outcome(&data, file)).or_default() += 1;
                 }
             });
         }
@@ -109,25 +87,15 @@ fn outcome(data: &Path, file: &Path) -> String {
         Ok(image) => image,
         Err(error) => {
             println!("refused {name}: {error}");
-            assert!(
-                matches!(error, FormatError::Unsupported { .. }),
-                "{name}: {error}"
-            );
+            assert!(matches!(error, FormatError::Unsupported { .. }), "{name}: {error}");
             return format!("refused: {error}");
         }
     };
     assert_personal_data_apart(&mut image, &name);
     for (index, view) in image.views.iter().enumerate() {
         // Digests are for comparison with another decoder, which only DICOM needs.
-        for channel in view
-            .channels
-            .iter()
-            .filter(|_| image.format == ImageFormat::Dicom)
-        {
-            println!(
-                "sample-digest {name} {index} {}",
-                channel.plane.sample_digest()
-            );
+        for channel in view.channels.iter().filter(|_| image.format == ImageFormat::Dicom) {
+            println!("sample-digest {name} {index} {}", channel.plane.sample_digest());
         }
     }
     let first = &image.views[0].channels[0];
@@ -142,9 +110,5 @@ fn outcome(data: &Path, file: &Path) -> String {
         first.meaning.code(),
         image.acquired,
     );
-    format!(
-        "decoded {:?}, {} channel(s)",
-        image.format,
-        image.views[0].channels.len()
-    )
+    format!("decoded {:?}, {} channel(s)", image.format, image.views[0].channels.len())
 }

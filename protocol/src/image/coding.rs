@@ -35,9 +35,7 @@ pub enum CodingError {
     #[error("not a carnet plane: the payload does not begin with CPLN")]
     Magic,
     /// The payload is of another version.
-    #[error(
-        "plane coding version {0} is unknown here (known: {VERSION}); a newer release may read it"
-    )]
+    #[error("plane coding version {0} is unknown here (known: {VERSION}); a newer release may read it")]
     Version(u8),
     /// The two reserved header bytes are not zero.
     #[error("the reserved bytes of the plane header are not zero")]
@@ -54,9 +52,7 @@ pub enum CodingError {
     #[error(transparent)]
     Shape(#[from] PlaneError),
     /// The rows of a strip are zero, more than the plane has, or too many samples.
-    #[error(
-        "strips of {0} rows: a strip has 1 row to all rows of the plane, and at most {MAX_STRIP_SAMPLES} samples"
-    )]
+    #[error("strips of {0} rows: a strip has 1 row to all rows of the plane, and at most {MAX_STRIP_SAMPLES} samples")]
     StripRows(u32),
     /// A frame's length in the strip table is zero or more than the strip can need.
     #[error("strip {strip} claims a frame of {length} bytes where at most {limit} can be needed")]
@@ -69,9 +65,7 @@ pub enum CodingError {
         limit: u64,
     },
     /// The lengths in the strip table do not add up to the payload.
-    #[error(
-        "the strip table says {expected} bytes and the payload has {found}: cut short or followed by more"
-    )]
+    #[error("the strip table says {expected} bytes and the payload has {found}: cut short or followed by more")]
     Length {
         /// Header, table and frames.
         expected: u64,
@@ -160,10 +154,7 @@ impl<'a> PlaneReader<'a> {
             if payload[..seen] != MAGIC[..seen] {
                 return Err(CodingError::Magic);
             }
-            return Err(CodingError::Truncated {
-                needed: HEADER_LEN as u64,
-                found: payload.len() as u64,
-            });
+            return Err(CodingError::Truncated { needed: HEADER_LEN as u64, found: payload.len() as u64 });
         };
         if !header.starts_with(MAGIC) {
             return Err(CodingError::Magic);
@@ -174,54 +165,34 @@ impl<'a> PlaneReader<'a> {
         if header[6] != 0 || header[7] != 0 {
             return Err(CodingError::Reserved);
         }
-        let word = |at: usize| {
-            u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
+        let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let shape = Shape::new(word(8), word(12), header[5])?;
         let strip_rows = word(16);
         // No overflow: the first two conditions bound both factors by MAX_SIDE.
-        if strip_rows == 0
-            || strip_rows > shape.height()
-            || strip_rows as usize * shape.width() as usize > MAX_STRIP_SAMPLES
-        {
+        if strip_rows == 0 || strip_rows > shape.height() || strip_rows as usize * shape.width() as usize > MAX_STRIP_SAMPLES {
             return Err(CodingError::StripRows(strip_rows));
         }
 
         let count = shape.height().div_ceil(strip_rows) as usize;
         let table_end = HEADER_LEN + count * ENTRY_LEN;
         let Some(table) = payload.get(HEADER_LEN..table_end) else {
-            return Err(CodingError::Truncated {
-                needed: table_end as u64,
-                found: payload.len() as u64,
-            });
+            return Err(CodingError::Truncated { needed: table_end as u64, found: payload.len() as u64 });
         };
-        let mut reader = Self {
-            shape,
-            strip_rows,
-            starts: Vec::with_capacity(count + 1),
-            payload,
-        };
+        let mut reader = Self { shape, strip_rows, starts: Vec::with_capacity(count + 1), payload };
         let mut end = table_end as u64;
         for (strip, entry) in table.chunks_exact(ENTRY_LEN).enumerate() {
             let strip = strip as u32;
             let length = u32::from_be_bytes([entry[0], entry[1], entry[2], entry[3]]);
             let limit = frame_limit(reader.raw_len(strip));
             if length == 0 || u64::from(length) > limit {
-                return Err(CodingError::FrameLength {
-                    strip,
-                    length,
-                    limit,
-                });
+                return Err(CodingError::FrameLength { strip, length, limit });
             }
             // At most 2^20 strips of under 2^22 bytes each: neither the sum nor a 64-bit usize overflows.
             reader.starts.push(end as usize);
             end += u64::from(length);
         }
         if end != payload.len() as u64 {
-            return Err(CodingError::Length {
-                expected: end,
-                found: payload.len() as u64,
-            });
+            return Err(CodingError::Length { expected: end, found: payload.len() as u64 });
         }
         reader.starts.push(payload.len());
         Ok(reader)
@@ -256,10 +227,7 @@ impl<'a> PlaneReader<'a> {
         for strip in 0..self.strips() {
             decoder.decode_onto(strip, &mut samples)?;
         }
-        Ok(Plane {
-            shape: self.shape,
-            samples,
-        })
+        Ok(Plane { shape: self.shape, samples })
     }
 
     /// The sample digest (IMG-010), in the memory of one strip.
@@ -277,9 +245,7 @@ impl<'a> PlaneReader<'a> {
 
     /// Samples of strip number `strip`, which exists.
     fn strip_len(&self, strip: u32) -> usize {
-        let rows = self
-            .strip_rows
-            .min(self.shape.height() - strip * self.strip_rows);
+        let rows = self.strip_rows.min(self.shape.height() - strip * self.strip_rows);
         rows as usize * self.shape.width() as usize
     }
 
@@ -298,15 +264,9 @@ struct StripDecoder<'r, 'a> {
 
 impl<'r, 'a> StripDecoder<'r, 'a> {
     fn new(reader: &'r PlaneReader<'a>) -> Result<Self, CodingError> {
-        let zstd = zstd::bulk::Decompressor::new().map_err(|_| CodingError::Frame {
-            strip: 0,
-            what: "no memory for a zstd decompressor",
-        })?;
-        Ok(Self {
-            reader,
-            zstd,
-            bytes: Vec::new(),
-        })
+        let zstd =
+            zstd::bulk::Decompressor::new().map_err(|_| CodingError::Frame { strip: 0, what: "no memory for a zstd decompressor" })?;
+        Ok(Self { reader, zstd, bytes: Vec::new() })
     }
 
     /// Decodes strip number `strip` and appends its samples.
@@ -316,30 +276,20 @@ impl<'r, 'a> StripDecoder<'r, 'a> {
             return Err(CodingError::NoSuchStrip(strip));
         }
         let bad = |what| CodingError::Frame { strip, what };
-        let frame =
-            &reader.payload[reader.starts[strip as usize]..reader.starts[strip as usize + 1]];
+        let frame = &reader.payload[reader.starts[strip as usize]..reader.starts[strip as usize + 1]];
         let raw_len = reader.raw_len(strip);
         check_frame(frame, raw_len).map_err(bad)?;
 
         self.bytes.resize(raw_len, 0);
-        let written = self
-            .zstd
-            .decompress_to_buffer(frame, self.bytes.as_mut_slice())
-            .map_err(|_| bad("the zstd frame is damaged"))?;
+        let written = self.zstd.decompress_to_buffer(frame, self.bytes.as_mut_slice()).map_err(|_| bad("the zstd frame is damaged"))?;
         if written != raw_len {
-            return Err(bad(
-                "the zstd frame decodes to fewer bytes than the strip has",
-            ));
+            return Err(bad("the zstd frame decodes to fewer bytes than the strip has"));
         }
 
         let start = samples.len();
         if reader.shape.stored_bits() > 8 {
             let (low, high) = self.bytes.split_at(raw_len / 2);
-            samples.extend(
-                low.iter()
-                    .zip(high)
-                    .map(|(&low, &high)| u16::from_be_bytes([high, low])),
-            );
+            samples.extend(low.iter().zip(high).map(|(&low, &high)| u16::from_be_bytes([high, low])));
         } else {
             samples.extend(self.bytes.iter().map(|&byte| u16::from(byte)));
         }
@@ -347,11 +297,7 @@ impl<'r, 'a> StripDecoder<'r, 'a> {
         if samples[start..].iter().any(|&residual| residual > max) {
             return Err(bad("a residual is larger than the stored bits allow"));
         }
-        to_samples(
-            &mut samples[start..],
-            reader.shape.width() as usize,
-            reader.shape.stored_bits(),
-        );
+        to_samples(&mut samples[start..], reader.shape.width() as usize, reader.shape.stored_bits());
         Ok(())
     }
 }

@@ -24,18 +24,14 @@ impl SampleDigester {
         context.update(&shape.width().to_be_bytes());
         context.update(&shape.height().to_be_bytes());
         context.update(&[shape.stored_bits()]);
-        Self {
-            context,
-            block: Vec::with_capacity(BLOCK),
-        }
+        Self { context, block: Vec::with_capacity(BLOCK) }
     }
 
     /// Takes the next samples.
     pub fn update(&mut self, samples: &[u16]) {
         for part in samples.chunks(BLOCK / 2) {
             self.block.clear();
-            self.block
-                .extend(part.iter().flat_map(|sample| sample.to_be_bytes()));
+            self.block.extend(part.iter().flat_map(|sample| sample.to_be_bytes()));
             self.context.update(&self.block);
         }
     }
@@ -63,11 +59,7 @@ mod tests {
 
     #[test]
     fn same_samples_in_another_shape_differ() {
-        let digest = |w, h, bits| {
-            Plane::new(Shape::new(w, h, bits).unwrap(), vec![7; 6])
-                .unwrap()
-                .sample_digest()
-        };
+        let digest = |w, h, bits| Plane::new(Shape::new(w, h, bits).unwrap(), vec![7; 6]).unwrap().sample_digest();
         assert_ne!(digest(2, 3, 16), digest(3, 2, 16));
         assert_ne!(digest(2, 3, 16), digest(2, 3, 12));
     }

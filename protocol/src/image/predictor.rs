@@ -29,10 +29,7 @@ fn unfold(folded: u16, expected: i32, mask: u16) -> u16 {
 pub(super) fn to_residuals(samples: &[u16], width: usize, stored_bits: u8, folded: &mut [u16]) {
     let bits = u32::from(stored_bits);
     let mut above: Option<&[u16]> = None;
-    for (row, out) in samples
-        .chunks_exact(width)
-        .zip(folded.chunks_exact_mut(width))
-    {
+    for (row, out) in samples.chunks_exact(width).zip(folded.chunks_exact_mut(width)) {
         match above {
             None => {
                 let mut left = 0;

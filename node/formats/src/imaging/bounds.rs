@@ -29,41 +29,23 @@ pub(super) fn shape(
     views: u32,
 ) -> Result<Shape, FormatError> {
     let shape = Shape::new(width, height, stored_bits).map_err(|error| match error {
-        PlaneError::Dimensions { .. } if width != 0 && height != 0 => FormatError::Limit {
-            what: "samples of one image plane",
-            limit: MAX_SAMPLES,
-        },
-        other => FormatError::Malformed {
-            format,
-            offset: None,
-            what: other.to_string(),
-        },
+        PlaneError::Dimensions { .. } if width != 0 && height != 0 => {
+            FormatError::Limit { what: "samples of one image plane", limit: MAX_SAMPLES }
+        }
+        other => FormatError::Malformed { format, offset: None, what: other.to_string() },
     })?;
     if views == 0 || channels == 0 {
-        return Err(FormatError::Malformed {
-            format,
-            offset: None,
-            what: "an image without frames".to_owned(),
-        });
+        return Err(FormatError::Malformed { format, offset: None, what: "an image without frames".to_owned() });
     }
     if views > MAX_VIEWS {
-        return Err(FormatError::Limit {
-            what: "views of one image",
-            limit: u64::from(MAX_VIEWS),
-        });
+        return Err(FormatError::Limit { what: "views of one image", limit: u64::from(MAX_VIEWS) });
     }
     if channels > MAX_CHANNELS {
-        return Err(FormatError::Limit {
-            what: "channels of one view",
-            limit: u64::from(MAX_CHANNELS),
-        });
+        return Err(FormatError::Limit { what: "channels of one view", limit: u64::from(MAX_CHANNELS) });
     }
     // At most 2^28 * 2^12 * 2^3: no overflow.
     if shape.samples() as u64 * u64::from(views) * u64::from(channels) > MAX_IMAGE_SAMPLES {
-        return Err(FormatError::Limit {
-            what: "samples of all planes of an image",
-            limit: MAX_IMAGE_SAMPLES,
-        });
+        return Err(FormatError::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES });
     }
     Ok(shape)
 }

@@ -34,18 +34,11 @@ pub(super) struct Survey {
 }
 
 fn bad(at: usize, what: &str) -> FormatError {
-    FormatError::Malformed {
-        format: FORMAT,
-        offset: Some(at as u64),
-        what: what.to_owned(),
-    }
+    FormatError::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
 }
 
 fn unsupported(what: &str) -> FormatError {
-    FormatError::Unsupported {
-        format: FORMAT,
-        what: what.to_owned(),
-    }
+    FormatError::Unsupported { format: FORMAT, what: what.to_owned() }
 }
 
 /// The raw codestream in `bytes`: some writers wrap it in a JP2 file although DICOM forbids it.
@@ -53,10 +46,7 @@ fn codestream(bytes: &[u8]) -> Result<&[u8], FormatError> {
     if bytes.starts_with(&[0xff, 0x4f]) {
         return Ok(bytes);
     }
-    let start = bytes
-        .windows(4)
-        .take(4096)
-        .position(|window| window == [0xff, 0x4f, 0xff, 0x51]);
+    let start = bytes.windows(4).take(4096).position(|window| window == [0xff, 0x4f, 0xff, 0x51]);
     match start {
         Some(start) if bytes.get(4..8) == Some(b"jP  ") => Ok(&bytes[start..]),
         _ => Err(bad(0, "no start of codestream")),
@@ -65,18 +55,8 @@ fn codestream(bytes: &[u8]) -> Result<&[u8], FormatError> {
 
 /// Walks all marker segments of a codestream, checks what they make a decoder reserve, and returns the image's shape.
 pub(super) fn survey(bytes: &[u8]) -> Result<Survey, FormatError> {
-    let word = |at: usize| {
-        bytes
-            .get(at..at + 2)
-            .map(|b| u16::from_be_bytes([b[0], b[1]]))
-            .ok_or_else(|| bad(at, "cut short"))
-    };
-    let long = |at: usize| {
-        bytes
-            .get(at..at + 4)
-            .map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]))
-            .ok_or_else(|| bad(at, "cut short"))
-    };
+    let word = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]])).ok_or_else(|| bad(at, "cut short"));
+    let long = |at: usize| bytes.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]])).ok_or_else(|| bad(at, "cut short"));
     let mut survey = None;
     let mut at = 2;
     // The end of the tile-part whose header is being read, if it is one.
@@ -86,48 +66,32 @@ pub(super) fn survey(bytes: &[u8]) -> Result<Survey, FormatError> {
         match marker {
             0xff93 => {
                 // Start of data: on to the next tile-part, past the data.
-                at = tile_part_end
-                    .take()
-                    .ok_or_else(|| bad(at, "data outside a tile-part"))?;
+                at = tile_part_end.take().ok_or_else(|| bad(at, "data outside a tile-part"))?;
                 continue;
             }
             0xffd9 => break,
             _ => {}
         }
         let length = usize::from(word(at + 2)?);
-        let body = bytes
-            .get(at + 4..at + 2 + length)
-            .ok_or_else(|| bad(at, "a marker segment is cut short"))?;
+        let body = bytes.get(at + 4..at + 2 + length).ok_or_else(|| bad(at, "a marker segment is cut short"))?;
         match marker {
             0xff51 if survey.is_none() => survey = Some(size(at, &long, body)?),
             0xff51 => return Err(bad(at, "two size segments")),
             0xff90 => {
                 let part_length = long(at + 6)? as usize;
-                let end = if part_length == 0 {
-                    bytes.len()
-                } else {
-                    at + part_length
-                };
+                let end = if part_length == 0 { bytes.len() } else { at + part_length };
                 if end <= at + 12 && part_length != 0 {
                     return Err(bad(at, "a tile-part shorter than its header"));
                 }
                 tile_part_end = Some(end.min(bytes.len()));
             }
             // Coding style, default: Scod, SGcod (4), then SPcod.
-            0xff52 => coding_style(
-                at,
-                body.first().copied().unwrap_or(0),
-                body.get(5..).unwrap_or(&[]),
-            )?,
+            0xff52 => coding_style(at, body.first().copied().unwrap_or(0), body.get(5..).unwrap_or(&[]))?,
             // Coding style of a component: Ccoc (1 or 2), Scoc, then SPcoc.
             0xff53 => {
                 let wide = survey.is_some_and(|s: Survey| s.components > 256);
                 let index = if wide { 2 } else { 1 };
-                coding_style(
-                    at,
-                    body.get(index).copied().unwrap_or(0),
-                    body.get(index + 1..).unwrap_or(&[]),
-                )?;
+                coding_style(at, body.get(index).copied().unwrap_or(0), body.get(index + 1..).unwrap_or(&[]))?;
             }
             _ => {}
         }
@@ -137,11 +101,7 @@ pub(super) fn survey(bytes: &[u8]) -> Result<Survey, FormatError> {
 }
 
 /// Reads a SIZ segment at `at`, whose body begins two bytes after its length.
-fn size(
-    at: usize,
-    long: &dyn Fn(usize) -> Result<u32, FormatError>,
-    body: &[u8],
-) -> Result<Survey, FormatError> {
+fn size(at: usize, long: &dyn Fn(usize) -> Result<u32, FormatError>, body: &[u8]) -> Result<Survey, FormatError> {
     let [x1, y1, x0, y0, tw, th, tx, ty] = {
         let mut fields = [0; 8];
         for (index, field) in fields.iter_mut().enumerate() {
@@ -149,10 +109,7 @@ fn size(
         }
         fields
     };
-    let &[c1, c0] = body
-        .get(34..36)
-        .ok_or_else(|| bad(at, "a short size segment"))?
-    else {
+    let &[c1, c0] = body.get(34..36).ok_or_else(|| bad(at, "a short size segment"))? else {
         return Err(bad(at, "a short size segment"));
     };
     let components = u16::from_be_bytes([c1, c0]);
@@ -165,31 +122,16 @@ fn size(
     }
     let (width, height) = (x1 - x0, y1 - y0);
     if u64::from(width) * u64::from(height) * u64::from(components) > MAX_JPEG2000_SAMPLES {
-        return Err(FormatError::Limit {
-            what: "samples of a JPEG 2000 frame",
-            limit: MAX_JPEG2000_SAMPLES,
-        });
+        return Err(FormatError::Limit { what: "samples of a JPEG 2000 frame", limit: MAX_JPEG2000_SAMPLES });
     }
     let tiles = u64::from((x1 - tx).div_ceil(tw)) * u64::from((y1 - ty).div_ceil(th));
     if tiles > MAX_TILES {
-        return Err(FormatError::Limit {
-            what: "tiles of a JPEG 2000 frame",
-            limit: MAX_TILES,
-        });
+        return Err(FormatError::Limit { what: "tiles of a JPEG 2000 frame", limit: MAX_TILES });
     }
-    if each
-        .chunks_exact(3)
-        .any(|component| component != [each[0], 1, 1])
-    {
+    if each.chunks_exact(3).any(|component| component != [each[0], 1, 1]) {
         return Err(unsupported("components of differing depth or resolution"));
     }
-    Ok(Survey {
-        width,
-        height,
-        components,
-        precision: (each[0] & 0x7f) + 1,
-        signed: each[0] & 0x80 != 0,
-    })
+    Ok(Survey { width, height, components, precision: (each[0] & 0x7f) + 1, signed: each[0] & 0x80 != 0 })
 }
 
 /// Checks the parameters of a coding style: levels, code block width and height, style, transform, precincts.
@@ -229,23 +171,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Survey, Vec<u16>), FormatError> {
         return Err(unsupported("signed samples"));
     }
     let samples = guarded(FORMAT, || {
-        let settings = DecodeSettings {
-            resolve_palette_indices: false,
-            strict: true,
-            target_resolution: None,
-        };
+        let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
         let image = Image::new(bytes, &settings).map_err(|error| bad(0, &error.to_string()))?;
         let mut context = DecoderContext::default();
-        let decoded = image
-            .decode(&mut context)
-            .map_err(|error| bad(0, &error.to_string()))?;
+        let decoded = image.decode(&mut context).map_err(|error| bad(0, &error.to_string()))?;
         let components = decoded.components();
         let pixels = survey.width as usize * survey.height as usize;
-        if components.len() != usize::from(survey.components)
-            || components
-                .iter()
-                .any(|component| component.samples().len() < pixels)
-        {
+        if components.len() != usize::from(survey.components) || components.iter().any(|component| component.samples().len() < pixels) {
             return Err(bad(0, "the decoder found another shape than the header"));
         }
         let high = f32::from(u16::MAX >> (16 - survey.precision));

@@ -20,11 +20,7 @@ struct Huffman {
 
 impl Huffman {
     fn new(counts: &[u8], values: &[u8]) -> Option<Self> {
-        let mut table = Self {
-            max_code: [-1; 17],
-            offset: [0; 17],
-            values: values.to_vec(),
-        };
+        let mut table = Self { max_code: [-1; 17], offset: [0; 17], values: values.to_vec() };
         let (mut code, mut index) = (0_i32, 0_i32);
         for (length, &count) in (1..=16).zip(counts) {
             let count = i32::from(count);
@@ -41,10 +37,7 @@ impl Huffman {
             code <<= 1;
         }
         // Difference categories are 0 to 16.
-        values
-            .iter()
-            .all(|&category| category <= 16)
-            .then_some(table)
+        values.iter().all(|&category| category <= 16).then_some(table)
     }
 }
 
@@ -65,18 +58,11 @@ pub(super) struct Frame<'a> {
 }
 
 fn bad(at: usize, what: &str) -> FormatError {
-    FormatError::Malformed {
-        format: FORMAT,
-        offset: Some(at as u64),
-        what: what.to_owned(),
-    }
+    FormatError::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
 }
 
 fn unsupported(what: &str) -> FormatError {
-    FormatError::Unsupported {
-        format: FORMAT,
-        what: what.to_owned(),
-    }
+    FormatError::Unsupported { format: FORMAT, what: what.to_owned() }
 }
 
 impl<'a> Frame<'a> {
@@ -115,12 +101,8 @@ impl<'a> Frame<'a> {
                 return Err(bad(at, "a marker segment is cut short"));
             };
             match marker {
-                0xc3 => frame
-                    .read_frame_header(body, &mut ids)
-                    .ok_or_else(|| bad(at, "a bad frame header"))?,
-                0xc4 => frame
-                    .read_tables(body)
-                    .ok_or_else(|| bad(at, "a bad Huffman table"))?,
+                0xc3 => frame.read_frame_header(body, &mut ids).ok_or_else(|| bad(at, "a bad frame header"))?,
+                0xc4 => frame.read_tables(body).ok_or_else(|| bad(at, "a bad Huffman table"))?,
                 0xc0..=0xcf => {
                     return Err(unsupported("another JPEG process than lossless Huffman"));
                 }
@@ -129,9 +111,7 @@ impl<'a> Frame<'a> {
                     _ => return Err(bad(at, "a bad restart interval")),
                 },
                 0xda => {
-                    frame
-                        .read_scan_header(body, &ids)
-                        .ok_or_else(|| bad(at, "a bad scan header"))?;
+                    frame.read_scan_header(body, &ids).ok_or_else(|| bad(at, "a bad scan header"))?;
                     frame.scan = &bytes[end..];
                     frame.scan_offset = end;
                     if frame.tables_used.len() != ids.len() {
@@ -225,10 +205,7 @@ impl<'a> Frame<'a> {
         let total = stride * self.height;
         // Every sample takes at least one bit: a larger promise is a lie, found before memory is reserved for it.
         if total / 8 > self.scan.len() {
-            return Err(bad(
-                self.scan_offset,
-                "less data than the image has samples",
-            ));
+            return Err(bad(self.scan_offset, "less data than the image has samples"));
         }
         // T.81 H.1.1: restarts come at the ends of rows.
         if !self.restart_interval.is_multiple_of(self.width) {
@@ -246,12 +223,7 @@ impl<'a> Frame<'a> {
                 let mut fresh = x == 0 && y == 0;
                 if self.restart_interval > 0 {
                     if until_restart == 0 {
-                        bits.restart(next_restart).ok_or_else(|| {
-                            bad(
-                                self.scan_offset + bits.at,
-                                "no restart marker where one is due",
-                            )
-                        })?;
+                        bits.restart(next_restart).ok_or_else(|| bad(self.scan_offset + bits.at, "no restart marker where one is due"))?;
                         next_restart = (next_restart + 1) % 8;
                         until_restart = self.restart_interval;
                         fresh = true;
@@ -264,12 +236,9 @@ impl<'a> Frame<'a> {
                     let Some(table) = &self.tables[self.tables_used[band]] else {
                         continue;
                     };
-                    let difference = bits.difference(table).ok_or_else(|| {
-                        bad(
-                            self.scan_offset + bits.at,
-                            "the scan ends early or holds a wrong code",
-                        )
-                    })?;
+                    let difference = bits
+                        .difference(table)
+                        .ok_or_else(|| bad(self.scan_offset + bits.at, "the scan ends early or holds a wrong code"))?;
                     let here = y * stride + x * bands + band;
                     let expected = if fresh {
                         first
@@ -294,19 +263,14 @@ impl<'a> Frame<'a> {
                     let value = (expected + difference) as u16;
                     // Lossless sums are modulo 2^16; a lawful stream never leaves its precision.
                     if u32::from(value) > mask {
-                        return Err(bad(
-                            self.scan_offset + bits.at,
-                            "a sample is larger than the precision",
-                        ));
+                        return Err(bad(self.scan_offset + bits.at, "a sample is larger than the precision"));
                     }
                     samples[here] = value;
                 }
             }
         }
         if self.point_transform > 0 {
-            samples
-                .iter_mut()
-                .for_each(|sample| *sample <<= self.point_transform);
+            samples.iter_mut().for_each(|sample| *sample <<= self.point_transform);
         }
         Ok(samples)
     }
@@ -323,12 +287,7 @@ struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     fn new(data: &'a [u8]) -> Self {
-        Self {
-            data,
-            at: 0,
-            ahead: 0,
-            count: 0,
-        }
+        Self { data, at: 0, ahead: 0, count: 0 }
     }
 
     /// Reads ahead until 32 bits are there or the data ends at a marker.
@@ -371,11 +330,7 @@ impl<'a> Bits<'a> {
                     category => {
                         let extra = self.take(u32::from(category))? as i32;
                         let half = 1 << (category - 1);
-                        Some(if extra < half {
-                            extra - 2 * half + 1
-                        } else {
-                            extra
-                        })
+                        Some(if extra < half { extra - 2 * half + 1 } else { extra })
                     }
                 };
             }

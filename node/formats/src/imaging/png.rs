@@ -30,21 +30,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
             ColorType::Rgb16 => (16, 3, 0),
             ColorType::Rgba16 => (16, 3, 1),
             other => {
-                return Err(FormatError::Unsupported {
-                    format: FORMAT,
-                    what: format!("{other:?} pixels"),
-                });
+                return Err(FormatError::Unsupported { format: FORMAT, what: format!("{other:?} pixels") });
             }
         };
         let shape = bounds::shape(FORMAT, width, height, bits, bands + alpha, 1)?;
         // The shape bounds it: at most 2^28 samples of two bytes.
         let mut buffer = vec![0; decoder.total_bytes() as usize];
         decoder.read_image(&mut buffer).map_err(error)?;
-        let pixels = if bits == 16 {
-            raster::from_native_pairs(&buffer)
-        } else {
-            buffer.into_iter().map(u16::from).collect()
-        };
+        let pixels = if bits == 16 { raster::from_native_pairs(&buffer) } else { buffer.into_iter().map(u16::from).collect() };
         Ok((shape, bands as usize, alpha as usize, pixels))
     })?;
 
@@ -56,33 +49,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
     } else {
         pixels
     };
-    let meaning = if shape.stored_bits() == 16 && bands == 1 {
-        Meaning::Raw
-    } else {
-        Meaning::Display
-    };
+    let meaning = if shape.stored_bits() == 16 && bands == 1 { Meaning::Raw } else { Meaning::Display };
     let channels = raster::channels(FORMAT, shape, bands, &pixels, meaning)?;
-    Ok(raster::image(
-        ImageFormat::Png,
-        vec![raster::view("main".to_owned(), channels)],
-        notes,
-    ))
+    Ok(raster::image(ImageFormat::Png, vec![raster::view("main".to_owned(), channels)], notes))
 }
 
 fn error(error: image::ImageError) -> FormatError {
     match error {
-        image::ImageError::Limits(_) => FormatError::Limit {
-            what: "samples of all planes of an image",
-            limit: MAX_IMAGE_SAMPLES,
-        },
-        image::ImageError::Unsupported(what) => FormatError::Unsupported {
-            format: FORMAT,
-            what: what.to_string(),
-        },
-        other => FormatError::Malformed {
-            format: FORMAT,
-            offset: None,
-            what: other.to_string(),
-        },
+        image::ImageError::Limits(_) => FormatError::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES },
+        image::ImageError::Unsupported(what) => FormatError::Unsupported { format: FORMAT, what: what.to_string() },
+        other => FormatError::Malformed { format: FORMAT, offset: None, what: other.to_string() },
     }
 }

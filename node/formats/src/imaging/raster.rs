@@ -2,10 +2,7 @@
 
 use carnet_protocol::image::{Plane, Shape};
 
-use super::{
-    Channel, DecodedImage, Geometry, ImageFormat, Instrument, Meaning, Polarity, Rescale, SINGLE,
-    View,
-};
+use super::{Channel, DecodedImage, Geometry, ImageFormat, Instrument, Meaning, Polarity, Rescale, SINGLE, View};
 use crate::FormatError;
 
 /// Names of the three channels of a colour image.
@@ -23,10 +20,7 @@ pub(super) fn channels(
     pixels: &[u16],
     meaning: Meaning,
 ) -> Result<Vec<Channel>, FormatError> {
-    let grey = bands == 3
-        && pixels
-            .chunks_exact(3)
-            .all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
+    let grey = bands == 3 && pixels.chunks_exact(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
     let kept = if grey { 1 } else { bands };
     (0..kept)
         .map(|band| {
@@ -49,46 +43,23 @@ pub(super) fn channels(
 }
 
 /// A plane, or the refusal of a file whose decoder gave other samples than its header promised.
-pub(super) fn plane(
-    format: &'static str,
-    shape: Shape,
-    samples: Vec<u16>,
-) -> Result<Plane, FormatError> {
-    Plane::new(shape, samples).map_err(|error| FormatError::Malformed {
-        format,
-        offset: None,
-        what: error.to_string(),
-    })
+pub(super) fn plane(format: &'static str, shape: Shape, samples: Vec<u16>) -> Result<Plane, FormatError> {
+    Plane::new(shape, samples).map_err(|error| FormatError::Malformed { format, offset: None, what: error.to_string() })
 }
 
 /// An image of these views and nothing else known.
 pub(super) fn image(format: ImageFormat, views: Vec<View>, notes: Vec<String>) -> DecodedImage {
-    DecodedImage {
-        format,
-        views,
-        instrument: Instrument::default(),
-        acquired: None,
-        subject: None,
-        personal: Vec::new(),
-        notes,
-    }
+    DecodedImage { format, views, instrument: Instrument::default(), acquired: None, subject: None, personal: Vec::new(), notes }
 }
 
 /// A view of these channels and unknown geometry.
 pub(super) fn view(name: String, channels: Vec<Channel>) -> View {
-    View {
-        name,
-        channels,
-        geometry: Geometry::default(),
-    }
+    View { name, channels, geometry: Geometry::default() }
 }
 
 /// Native-endian byte pairs, as the image decoders fill their buffers, to samples.
 pub(super) fn from_native_pairs(bytes: &[u8]) -> Vec<u16> {
-    bytes
-        .chunks_exact(2)
-        .map(|pair| u16::from_ne_bytes([pair[0], pair[1]]))
-        .collect()
+    bytes.chunks_exact(2).map(|pair| u16::from_ne_bytes([pair[0], pair[1]])).collect()
 }
 
 /// Two's complement samples of `stored_bits` bits to unsigned ones, by flipping the sign bit, and the rescale that
@@ -98,12 +69,6 @@ pub(super) fn unsign(samples: &mut [u16], stored_bits: u8, rescale: Option<Resca
     for sample in samples {
         *sample ^= sign;
     }
-    let Rescale { slope, intercept } = rescale.unwrap_or(Rescale {
-        slope: 1.0,
-        intercept: 0.0,
-    });
-    Rescale {
-        slope,
-        intercept: intercept - slope * f64::from(sign),
-    }
+    let Rescale { slope, intercept } = rescale.unwrap_or(Rescale { slope: 1.0, intercept: 0.0 });
+    Rescale { slope, intercept: intercept - slope * f64::from(sign) }
 }

@@ -56,10 +56,7 @@ fn strips_are_bounded_at_the_edge() {
     let payload = encode_with_strips(&p, 1 << 10).unwrap();
     assert_eq!(PlaneReader::open(&payload).unwrap().decode().unwrap(), p);
     let payload = encode_with_strips(&p, (1 << 10) + 1).unwrap();
-    assert_eq!(
-        PlaneReader::open(&payload).unwrap_err(),
-        CodingError::StripRows((1 << 10) + 1)
-    );
+    assert_eq!(PlaneReader::open(&payload).unwrap_err(), CodingError::StripRows((1 << 10) + 1));
 }
 
 #[test]
@@ -75,26 +72,14 @@ fn header_faults_are_named() {
     assert_eq!(with(5, 17), CodingError::Shape(PlaneError::StoredBits(17)));
     assert_eq!(with(6, 1), CodingError::Reserved);
     assert_eq!(with(7, 1), CodingError::Reserved);
-    assert_eq!(
-        with(11, 0),
-        CodingError::Shape(PlaneError::Dimensions {
-            width: 0,
-            height: 3
-        })
-    );
+    assert_eq!(with(11, 0), CodingError::Shape(PlaneError::Dimensions { width: 0, height: 3 }));
     assert_eq!(with(19, 0), CodingError::StripRows(0));
     assert_eq!(with(19, 4), CodingError::StripRows(4));
-    assert!(matches!(
-        with(20, 1),
-        CodingError::FrameLength { strip: 0, .. }
-    ));
+    assert!(matches!(with(20, 1), CodingError::FrameLength { strip: 0, .. }));
     assert!(matches!(with(23, good[23] - 1), CodingError::Length { .. }));
     let mut longer = good.clone();
     longer.push(0);
-    assert!(matches!(
-        PlaneReader::open(&longer).unwrap_err(),
-        CodingError::Length { .. }
-    ));
+    assert!(matches!(PlaneReader::open(&longer).unwrap_err(), CodingError::Length { .. }));
     for cut in 0..good.len() {
         assert!(PlaneReader::open(&good[..cut]).is_err());
     }
@@ -111,11 +96,7 @@ fn with_frame(bits: u8, frame: &[u8]) -> Vec<u8> {
 }
 
 fn frame_fault(bits: u8, frame: &[u8]) -> &'static str {
-    match PlaneReader::open(&with_frame(bits, frame))
-        .unwrap()
-        .decode()
-        .unwrap_err()
-    {
+    match PlaneReader::open(&with_frame(bits, frame)).unwrap().decode().unwrap_err() {
         CodingError::Frame { strip: 0, what } => what,
         other => panic!("{other}"),
     }
@@ -124,12 +105,7 @@ fn frame_fault(bits: u8, frame: &[u8]) -> &'static str {
 #[test]
 fn frames_that_zstd_takes_and_we_do_not() {
     let zip = |raw: &[u8]| zstd::bulk::compress(raw, 1).unwrap();
-    assert!(
-        PlaneReader::open(&with_frame(8, &zip(&[0; 4])))
-            .unwrap()
-            .decode()
-            .is_ok()
-    );
+    assert!(PlaneReader::open(&with_frame(8, &zip(&[0; 4]))).unwrap().decode().is_ok());
     assert!(frame_fault(8, &zip(&[0; 5])).contains("content size is not"));
     assert!(frame_fault(8, &zip(&[0; 3])).contains("content size is not"));
     assert!(frame_fault(10, &zip(&[0, 0, 0, 0, 4, 0, 0, 0])).contains("residual"));
@@ -152,19 +128,9 @@ fn frames_that_zstd_takes_and_we_do_not() {
 /// The worked example of spec/10-image.md: the chapter must show exactly these bytes.
 #[test]
 fn worked_example_is_in_the_spec() {
-    let p = Plane::new(
-        Shape::new(4, 2, 12).unwrap(),
-        vec![100, 101, 103, 103, 100, 102, 4095, 0],
-    )
-    .unwrap();
+    let p = Plane::new(Shape::new(4, 2, 12).unwrap(), vec![100, 101, 103, 103, 100, 102, 4095, 0]).unwrap();
     let payload = encode(&p).unwrap();
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
     let mut residuals = [0; 8];
     to_residuals(p.samples(), 4, 12, &mut residuals);
     let spec = include_str!("../../../../spec/10-image.md");

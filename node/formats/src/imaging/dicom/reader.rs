@@ -59,34 +59,21 @@ impl<'a> DataSet<'a> {
         // Open sequences and items, innermost last.
         let mut open: Vec<Level> = Vec::new();
         loop {
-            while open
-                .last()
-                .is_some_and(|level| level.end.is_some_and(|end| reader.at >= end))
-            {
+            while open.last().is_some_and(|level| level.end.is_some_and(|end| reader.at >= end)) {
                 open.pop();
             }
             if reader.at >= bytes.len() {
                 return Ok(set);
             }
             let at = reader.at;
-            let end = open
-                .iter()
-                .rev()
-                .find_map(|level| level.end)
-                .unwrap_or(bytes.len());
+            let end = open.iter().rev().find_map(|level| level.end).unwrap_or(bytes.len());
             let explicit_here = open.last().map_or(explicit, |level| level.explicit);
             if let Some(tag) = reader.peek_tag()
                 && open.is_empty()
                 && tags::WIDE_PIXELS.contains(&tag)
             {
                 // Such pixels are refused whatever they are, and vendors write their lengths in ways of their own.
-                set.top.insert(
-                    tag,
-                    Element {
-                        vr: None,
-                        value: Value::Bytes(&[]),
-                    },
-                );
+                set.top.insert(tag, Element { vr: None, value: Value::Bytes(&[]) });
                 return Ok(set);
             }
             let header = reader.header(explicit_here, end)?;
@@ -95,45 +82,30 @@ impl<'a> DataSet<'a> {
                 length => Some(reader.at + length as usize),
             };
             if level_end.is_some_and(|level_end| level_end > end) {
-                return Err(bad(
-                    at,
-                    &format!("element {} is longer than what holds it", name(header.tag)),
-                ));
+                return Err(bad(at, &format!("element {} is longer than what holds it", name(header.tag))));
             }
-            let level = Level {
-                end: level_end,
-                explicit: explicit_here,
-                item: header.tag == ITEM,
-            };
+            let level = Level { end: level_end, explicit: explicit_here, item: header.tag == ITEM };
             match header.tag {
-                ITEM | ITEM_END | SEQUENCE_END => {
-                    match (header.tag, open.last().map(|level| level.item)) {
-                        (ITEM, Some(false)) => push(&mut open, level, at)?,
-                        (ITEM_END, Some(true)) | (SEQUENCE_END, Some(false)) => {
-                            open.pop();
-                        }
-                        _ => return Err(bad(at, "an item or delimiter out of place")),
+                ITEM | ITEM_END | SEQUENCE_END => match (header.tag, open.last().map(|level| level.item)) {
+                    (ITEM, Some(false)) => push(&mut open, level, at)?,
+                    (ITEM_END, Some(true)) | (SEQUENCE_END, Some(false)) => {
+                        open.pop();
                     }
-                }
+                    _ => return Err(bad(at, "an item or delimiter out of place")),
+                },
                 tags::PIXEL_DATA if open.is_empty() => {
                     let value = match level_end {
                         None => Value::Fragments(reader.fragments()?),
                         Some(end) => Value::Bytes(&bytes[reader.at..end]),
                     };
-                    set.top.entry(header.tag).or_insert(Element {
-                        vr: header.vr,
-                        value,
-                    });
+                    set.top.entry(header.tag).or_insert(Element { vr: header.vr, value });
                     return Ok(set);
                 }
                 // Pixel data within a sequence is an icon: its fragments are read over.
                 tags::PIXEL_DATA if level_end.is_none() => {
                     reader.fragments()?;
                 }
-                tag if header.vr == Some(*b"SQ")
-                    || level_end.is_none()
-                    || is_known_sequence(tag, header.vr) =>
-                {
+                tag if header.vr == Some(*b"SQ") || level_end.is_none() || is_known_sequence(tag, header.vr) => {
                     // PS3.5 6.2.2: an UN of undefined length holds an implicit data set.
                     let explicit = explicit_here && header.vr != Some(*b"UN");
                     push(&mut open, Level { explicit, ..level }, at)?;
@@ -141,16 +113,9 @@ impl<'a> DataSet<'a> {
                 tag => {
                     let end = level_end.unwrap_or(reader.at);
                     if wanted(tag) {
-                        let map = if open.is_empty() {
-                            &mut set.top
-                        } else {
-                            &mut set.nested
-                        };
+                        let map = if open.is_empty() { &mut set.top } else { &mut set.nested };
                         let value = Value::Bytes(&bytes[reader.at..end]);
-                        map.entry(tag).or_insert(Element {
-                            vr: header.vr,
-                            value,
-                        });
+                        map.entry(tag).or_insert(Element { vr: header.vr, value });
                     }
                     reader.at = end;
                 }
@@ -211,11 +176,7 @@ fn name(tag: u32) -> String {
 }
 
 fn bad(at: usize, what: &str) -> FormatError {
-    FormatError::Malformed {
-        format: FORMAT,
-        offset: Some(at as u64),
-        what: what.to_owned(),
-    }
+    FormatError::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
 }
 
 /// Group and element, each little endian in the file.
@@ -237,9 +198,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Takes the next `N` bytes, which must lie before `end`.
     fn take<const N: usize>(&mut self, end: usize) -> Result<[u8; N], FormatError> {
-        let taken = self.bytes[..end]
-            .get(self.at..)
-            .and_then(|rest| rest.first_chunk::<N>());
+        let taken = self.bytes[..end].get(self.at..).and_then(|rest| rest.first_chunk::<N>());
         let taken = taken.ok_or_else(|| bad(self.at, "an element header is cut short"))?;
         self.at += N;
         Ok(*taken)
@@ -247,11 +206,7 @@ impl<'a> Reader<'a> {
 
     /// The tag of the next element.
     fn peek_tag(&self) -> Option<u32> {
-        self.bytes
-            .get(self.at..)?
-            .first_chunk()
-            .copied()
-            .map(tag_of)
+        self.bytes.get(self.at..)?.first_chunk().copied().map(tag_of)
     }
 
     /// The next element's tag, representation and length; `at` is then at its value.
@@ -259,29 +214,18 @@ impl<'a> Reader<'a> {
         let [g0, g1, e0, e1] = self.take(end)?;
         let tag = tag_of([g0, g1, e0, e1]);
         if !explicit || tag >> 16 == 0xfffe {
-            return Ok(Header {
-                tag,
-                vr: None,
-                length: u32::from_le_bytes(self.take(end)?),
-            });
+            return Ok(Header { tag, vr: None, length: u32::from_le_bytes(self.take(end)?) });
         }
         let vr: [u8; 2] = self.take(end)?;
         let length = match &vr {
-            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN"
-            | b"UR" | b"UT" | b"UV" => {
+            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV" => {
                 let [_, _] = self.take(end)?;
                 u32::from_le_bytes(self.take(end)?)
             }
-            [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => {
-                u32::from(u16::from_le_bytes(self.take(end)?))
-            }
+            [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => u32::from(u16::from_le_bytes(self.take(end)?)),
             _ => return Err(bad(self.at - 2, "no value representation where one is due")),
         };
-        Ok(Header {
-            tag,
-            vr: Some(vr),
-            length,
-        })
+        Ok(Header { tag, vr: Some(vr), length })
     }
 
     /// The fragments of encapsulated pixel data, up to and over its delimiter.
@@ -294,10 +238,7 @@ impl<'a> Reader<'a> {
                 return Ok(fragments);
             }
             let value = (header.tag == ITEM)
-                .then(|| {
-                    self.bytes
-                        .get(self.at..self.at.checked_add(header.length as usize)?)
-                })
+                .then(|| self.bytes.get(self.at..self.at.checked_add(header.length as usize)?))
                 .flatten()
                 .ok_or_else(|| bad(at, "a pixel fragment is cut short or out of place"))?;
             self.at += value.len();

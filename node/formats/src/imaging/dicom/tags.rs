@@ -46,13 +46,7 @@ pub(super) const LOSSY: u32 = 0x0028_2110;
 pub(super) const OBJECT_TYPE: u32 = 0x4010_1042;
 pub(super) const PIXEL_DATA: u32 = 0x7fe0_0010;
 /// DICOS: 32-bit, 64-bit and floating-point pixels.
-pub(super) const WIDE_PIXELS: [u32; 5] = [
-    0x7fe0_0008,
-    0x7fe0_0009,
-    0x7fe0_0011,
-    0x7fe0_0012,
-    0x7fe0_0013,
-];
+pub(super) const WIDE_PIXELS: [u32; 5] = [0x7fe0_0008, 0x7fe0_0009, 0x7fe0_0011, 0x7fe0_0012, 0x7fe0_0013];
 
 /// All of the above but the pixel data, which is kept on its own.
 pub(super) const KEPT: [u32; 47] = [

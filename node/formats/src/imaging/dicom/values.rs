@@ -17,10 +17,7 @@ fn bytes<'a>(element: &Element<'a>) -> &'a [u8] {
 pub(super) fn text(set: &DataSet<'_>, tag: u32) -> Option<String> {
     let bytes = bytes(set.get(tag)?);
     let bytes = &bytes[..bytes.len().min(MAX_TEXT)];
-    let repertoire = set
-        .get(tags::CHARACTER_SET)
-        .map_or(&[][..], self::bytes)
-        .trim_ascii();
+    let repertoire = set.get(tags::CHARACTER_SET).map_or(&[][..], self::bytes).trim_ascii();
     let text: String = if repertoire == b"ISO_IR 100" {
         bytes.iter().map(|&byte| char::from(byte)).collect()
     } else {
@@ -44,49 +41,19 @@ pub(super) fn numbers(set: &DataSet<'_>, tag: u32) -> Option<Vec<f64>> {
     let element = set.anywhere(tag)?;
     let bytes = bytes(element);
     let numbers: Vec<f64> = match element.vr.as_ref().map(|vr| &vr[..]) {
-        Some(b"US") => bytes
-            .chunks_exact(2)
-            .map(|b| f64::from(u16::from_le_bytes([b[0], b[1]])))
-            .collect(),
-        Some(b"SS") => bytes
-            .chunks_exact(2)
-            .map(|b| f64::from(i16::from_le_bytes([b[0], b[1]])))
-            .collect(),
-        Some(b"UL") => bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| f64::from(u32::from_le_bytes(*b)))
-            .collect(),
-        Some(b"FL") => bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| f64::from(f32::from_le_bytes(*b)))
-            .collect(),
-        Some(b"FD") => bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| f64::from_le_bytes(*b))
-            .collect(),
-        None if is_binary(tag) => bytes
-            .chunks_exact(2)
-            .map(|b| f64::from(u16::from_le_bytes([b[0], b[1]])))
-            .collect(),
+        Some(b"US") => bytes.chunks_exact(2).map(|b| f64::from(u16::from_le_bytes([b[0], b[1]]))).collect(),
+        Some(b"SS") => bytes.chunks_exact(2).map(|b| f64::from(i16::from_le_bytes([b[0], b[1]]))).collect(),
+        Some(b"UL") => bytes.as_chunks().0.iter().map(|b| f64::from(u32::from_le_bytes(*b))).collect(),
+        Some(b"FL") => bytes.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
+        Some(b"FD") => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+        None if is_binary(tag) => bytes.chunks_exact(2).map(|b| f64::from(u16::from_le_bytes([b[0], b[1]]))).collect(),
         _ => {
             let text = std::str::from_utf8(bytes.get(..MAX_TEXT.min(bytes.len()))?).ok()?;
-            let parse = |part: &str| {
-                part.trim_matches(|c: char| c.is_whitespace() || c == '\0')
-                    .parse()
-                    .ok()
-            };
+            let parse = |part: &str| part.trim_matches(|c: char| c.is_whitespace() || c == '\0').parse().ok();
             text.split('\\').map(parse).collect::<Option<_>>()?
         }
     };
-    let lawful = !numbers.is_empty()
-        && numbers.len() <= MAX_VALUES
-        && numbers.iter().all(|n: &f64| n.is_finite());
+    let lawful = !numbers.is_empty() && numbers.len() <= MAX_VALUES && numbers.iter().all(|n: &f64| n.is_finite());
     lawful.then_some(numbers)
 }
 
@@ -109,17 +76,12 @@ fn is_binary(tag: u32) -> bool {
 pub(super) fn whole(set: &DataSet<'_>, tag: u32) -> Option<u32> {
     set.get(tag)?;
     match numbers(set, tag)?[..] {
-        [number, ..] if number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0 => {
-            Some(number as u32)
-        }
+        [number, ..] if number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0 => Some(number as u32),
         _ => None,
     }
 }
 
 /// One number above zero.
 pub(super) fn positive(set: &DataSet<'_>, tag: u32) -> Option<f64> {
-    numbers(set, tag)?
-        .first()
-        .copied()
-        .filter(|&number| number > 0.0)
+    numbers(set, tag)?.first().copied().filter(|&number| number > 0.0)
 }
