@@ -4,7 +4,7 @@
 //! the view of it that can be shared, so personal data is set apart in [`DecodedImage::personal`] and is in no other
 //! field. Which element of a file fills which field: spec/10-image.md, "Where the fields come from".
 //!
-//! Every dimension is checked against [`MAX_IMAGE_SAMPLES`] and [`MAX_VIEWS`] before anything is allocated for it.
+//! Every dimension is checked against [`MAX_IMAGE_SAMPLES`] and [`MAX_PLANES`] before anything is allocated for it.
 
 mod bounds;
 mod dicom;
@@ -20,7 +20,7 @@ use carnet_protocol::image::Plane;
 
 use crate::FormatError;
 
-pub use bounds::{MAX_CHANNELS, MAX_DICOM_DEPTH, MAX_IMAGE_SAMPLES, MAX_INFLATED, MAX_JPEG2000_SAMPLES, MAX_TEXT, MAX_VIEWS};
+pub use bounds::{MAX_CHANNELS, MAX_DICOM_DEPTH, MAX_IMAGE_SAMPLES, MAX_INFLATED, MAX_JPEG2000_SAMPLES, MAX_PLANES, MAX_TEXT};
 
 /// What an image file says, personal data set apart.
 #[derive(Debug, Clone, PartialEq)]

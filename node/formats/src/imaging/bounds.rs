@@ -6,8 +6,8 @@ use crate::FormatError;
 
 /// The most samples of all planes of one image together: those of one largest plane, half a GiB.
 pub const MAX_IMAGE_SAMPLES: u64 = MAX_SAMPLES;
-/// The most views (frames, slices, pages) of one image.
-pub const MAX_VIEWS: u32 = 4096;
+/// The most planes (views times channels) of one image: a record names at most 1,024 payloads, and each plane is one.
+pub const MAX_PLANES: u32 = 1000;
 /// The most channels of one view.
 pub const MAX_CHANNELS: u32 = 8;
 /// The most samples of one JPEG 2000 frame: its decoder holds several 32-bit numbers a sample, here a GiB in all.
@@ -37,13 +37,13 @@ pub(super) fn shape(
     if views == 0 || channels == 0 {
         return Err(FormatError::Malformed { format, offset: None, what: "an image without frames".to_owned() });
     }
-    if views > MAX_VIEWS {
-        return Err(FormatError::Limit { what: "views of one image", limit: u64::from(MAX_VIEWS) });
-    }
     if channels > MAX_CHANNELS {
         return Err(FormatError::Limit { what: "channels of one view", limit: u64::from(MAX_CHANNELS) });
     }
-    // At most 2^28 * 2^12 * 2^3: no overflow.
+    if u64::from(views) * u64::from(channels) > u64::from(MAX_PLANES) {
+        return Err(FormatError::Limit { what: "planes of one image", limit: u64::from(MAX_PLANES) });
+    }
+    // At most 2^28 * 1000: no overflow.
     if shape.samples() as u64 * u64::from(views) * u64::from(channels) > MAX_IMAGE_SAMPLES {
         return Err(FormatError::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES });
     }
@@ -59,9 +59,12 @@ mod tests {
         let ok = |w, h, c, v| shape("test", w, h, 16, c, v).is_ok();
         assert!(ok(1 << 14, 1 << 14, 1, 1));
         assert!(!ok(1 << 14, (1 << 14) + 1, 1, 1));
-        assert!(ok(256, 256, 1, MAX_VIEWS));
-        assert!(!ok(257, 256, 1, MAX_VIEWS));
-        assert!(!ok(1, 1, 1, MAX_VIEWS + 1));
+        assert!(ok(1, 1, 1, MAX_PLANES));
+        assert!(!ok(1, 1, 1, MAX_PLANES + 1));
+        assert!(ok(1, 1, 2, MAX_PLANES / 2));
+        assert!(!ok(1, 1, 3, MAX_PLANES / 2));
+        assert!(ok(1 << 12, 1 << 12, 1, 16));
+        assert!(!ok(1 << 12, 1 << 12, 1, 17));
         assert!(ok(1, 1, MAX_CHANNELS, 1));
         assert!(!ok(1, 1, MAX_CHANNELS + 1, 1));
         assert!(!ok(0, 1, 1, 1));

@@ -351,4 +351,4 @@ impl<'a> Bits<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::imaging) mod tests;

@@ -6,7 +6,7 @@ use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 
-use super::bounds::{self, MAX_IMAGE_SAMPLES, MAX_TEXT, MAX_VIEWS};
+use super::bounds::{self, MAX_IMAGE_SAMPLES, MAX_PLANES, MAX_TEXT};
 use super::guard::guarded;
 use super::{Acquired, DecodedImage, ImageFormat, Instrument, Meaning, raster};
 use crate::FormatError;
@@ -54,11 +54,11 @@ fn pages(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
         } else {
             total = read_page(&mut decoder, page, total, &mut image)?;
         }
+        if page > MAX_PLANES || planes(&image) > MAX_PLANES as usize {
+            return Err(FormatError::Limit { what: "planes of one image", limit: u64::from(MAX_PLANES) });
+        }
         if !decoder.more_images() {
             break;
-        }
-        if page == MAX_VIEWS {
-            return Err(FormatError::Limit { what: "views of one image", limit: u64::from(MAX_VIEWS) });
         }
         decoder.next_image().map_err(error)?;
         page += 1;
@@ -69,6 +69,11 @@ fn pages(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
         _ => {}
     }
     Ok(image)
+}
+
+/// Planes until now, each of which becomes a payload.
+fn planes(image: &DecodedImage) -> usize {
+    image.views.iter().map(|view| view.channels.len()).sum()
 }
 
 /// Decodes the current page onto `image` and returns the samples of all pages until now, which were `total`.
