@@ -4,7 +4,7 @@ mod making;
 mod receiving;
 mod serving;
 
-pub use making::{Draft, DraftPayload, Made, MakeError};
+pub use making::{Draft, DraftPayload, MakeError, Made, Source};
 pub use serving::FeedPage;
 
 use std::sync::Arc;
