@@ -255,3 +255,25 @@ fn run_bench(package: &str, example: &str, figure: &str) -> Result<Value> {
     }
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_met_at_its_edge_and_missed_past_it() {
+        assert!(Bar::AtMost(1.3).met(1.3) && !Bar::AtMost(1.3).met(1.300_001));
+        assert!(Bar::AtLeast(0.85).met(0.85) && !Bar::AtLeast(0.85).met(0.849_999));
+        assert!(
+            !Bar::AtMost(1.0).met(f64::NAN),
+            "what could not be measured is not met"
+        );
+    }
+
+    #[test]
+    fn each_figure_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> =
+            FIGURES.iter().map(|figure| figure.name).collect();
+        assert_eq!(names.len(), FIGURES.len());
+    }
+}

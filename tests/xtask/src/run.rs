@@ -13,10 +13,13 @@ pub fn root() -> &'static Path {
         .unwrap_or(Path::new("."))
 }
 
-/// Where cargo builds.
+/// Where cargo builds, whoever told it so: this program lies in `debug/` of that folder.
 pub fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), |folder| root().join(folder))
+    let ours = std::env::current_exe().ok();
+    let target = ours
+        .as_deref()
+        .and_then(|program| program.ancestors().nth(2));
+    target.map_or_else(|| root().join("target"), Path::to_owned)
 }
 
 /// A program to be run at the root, without what cargo told this process about itself: some build scripts (ring's)

@@ -24,7 +24,8 @@ pub fn file(number: u64) -> Vec<u8> {
     );
     short(&mut meta, 0x0002, 0x0012, b"UI", b"2.25.7707");
 
-    let pixels = noise(number + 1, usize::from(ROWS) * usize::from(COLUMNS) * 2);
+    // Odd, since `noise` makes a seed odd and neighbours would be alike.
+    let pixels = noise(2 * number + 1, usize::from(ROWS) * usize::from(COLUMNS) * 2);
     let mut out = vec![0; 128];
     out.extend_from_slice(b"DICM");
     // The group's length in bytes always fits: it is some 200.
@@ -83,4 +84,31 @@ fn long(out: &mut Vec<u8>, element: u16, vr: &[u8; 2], value: &[u8]) {
     out.extend([0, 0]);
     out.extend((value.len() as u32).to_le_bytes());
     out.extend(value);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_head_says_its_own_length_and_the_pixels_end_the_file() {
+        let bytes = file(3);
+        assert_eq!(&bytes[128..132], b"DICM");
+        assert_eq!(&bytes[132..140], b"\x02\0\0\0UL\x04\0");
+        let length = u32::from_le_bytes(bytes[140..144].try_into().unwrap()) as usize;
+        // The first element after the head is the SOP class of the data set.
+        assert_eq!(&bytes[144 + length..][..6], b"\x08\0\x16\0UI");
+        assert_eq!(bytes.len() % 2, 0);
+        let pixels = 2 * 4096 * 4096;
+        let tail = &bytes[bytes.len() - pixels - 12..][..12];
+        assert_eq!(tail[..8], *b"\xe0\x7f\x10\0OW\0\0");
+        assert_eq!(
+            u32::from_le_bytes(tail[8..].try_into().unwrap()) as usize,
+            pixels
+        );
+        // Not assert_ne!: it would print 32 MiB.
+        assert!(bytes[bytes.len() - pixels..] != file(4)[bytes.len() - pixels..]);
+        assert!(bytes[bytes.len() - pixels..] != file(2)[bytes.len() - pixels..]);
+    }
 }
