@@ -77,11 +77,7 @@ impl FromStr for Digest {
 }
 
 impl<C> Encode<C> for Digest {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+    fn encode<W: minicbor::encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), minicbor::encode::Error<W::Error>> {
         e.bytes(&self.0)?.ok()
     }
 }
@@ -89,8 +85,7 @@ impl<C> Encode<C> for Digest {
 impl<'b, C> Decode<'b, C> for Digest {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         let at = d.position();
-        Self::from_slice(d.bytes()?)
-            .ok_or_else(|| minicbor::decode::Error::message("a digest has 32 bytes").at(at))
+        Self::from_slice(d.bytes()?).ok_or_else(|| minicbor::decode::Error::message("a digest has 32 bytes").at(at))
     }
 }
 

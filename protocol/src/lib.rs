@@ -19,4 +19,5 @@ pub mod record;
 pub mod session;
 pub mod signed;
 pub mod spectrum;
+pub mod time;
 pub mod wire;
