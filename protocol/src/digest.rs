@@ -99,10 +99,7 @@ mod tests {
         // FIPS 180-4 example: the digest of "abc".
         let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), text);
-        assert_eq!(
-            text.parse::<Digest>().unwrap(),
-            Digest::of_parts(&[b"a", b"bc"])
-        );
+        assert_eq!(text.parse::<Digest>().unwrap(), Digest::of_parts(&[b"a", b"bc"]));
         assert!(text[1..].parse::<Digest>().is_err());
         assert!(text.replace('b', "g").parse::<Digest>().is_err());
         assert!("é".repeat(32).parse::<Digest>().is_err());

@@ -15,13 +15,7 @@ pub fn file(number: u64) -> Vec<u8> {
     long(&mut meta, 0x0001, b"OB", &[0, 1]);
     short(&mut meta, 0x0002, 0x0002, b"UI", DIGITAL_X_RAY.as_bytes());
     short(&mut meta, 0x0002, 0x0003, b"UI", instance.as_bytes());
-    short(
-        &mut meta,
-        0x0002,
-        0x0010,
-        b"UI",
-        EXPLICIT_LITTLE_ENDIAN.as_bytes(),
-    );
+    short(&mut meta, 0x0002, 0x0010, b"UI", EXPLICIT_LITTLE_ENDIAN.as_bytes());
     short(&mut meta, 0x0002, 0x0012, b"UI", b"2.25.7707");
 
     // Odd, since `noise` makes a seed odd and neighbours would be alike.
@@ -29,13 +23,7 @@ pub fn file(number: u64) -> Vec<u8> {
     let mut out = vec![0; 128];
     out.extend_from_slice(b"DICM");
     // The group's length in bytes always fits: it is some 200.
-    short(
-        &mut out,
-        0x0002,
-        0x0000,
-        b"UL",
-        &(meta.len() as u32).to_le_bytes(),
-    );
+    short(&mut out, 0x0002, 0x0000, b"UL", &(meta.len() as u32).to_le_bytes());
     out.extend(meta);
     short(&mut out, 0x0008, 0x0016, b"UI", DIGITAL_X_RAY.as_bytes());
     short(&mut out, 0x0008, 0x0018, b"UI", instance.as_bytes());
@@ -46,14 +34,7 @@ pub fn file(number: u64) -> Vec<u8> {
     short(&mut out, 0x0020, 0x000e, b"UI", b"2.25.77072");
     short(&mut out, 0x0028, 0x0002, b"US", &1u16.to_le_bytes());
     short(&mut out, 0x0028, 0x0004, b"CS", b"MONOCHROME2");
-    for (element, value) in [
-        (0x0010, ROWS),
-        (0x0011, COLUMNS),
-        (0x0100, 16),
-        (0x0101, 16),
-        (0x0102, 15),
-        (0x0103, 0),
-    ] {
+    for (element, value) in [(0x0010, ROWS), (0x0011, COLUMNS), (0x0100, 16), (0x0101, 16), (0x0102, 15), (0x0103, 0)] {
         short(&mut out, 0x0028, element, b"US", &value.to_le_bytes());
     }
     out.extend([0xe0, 0x7f, 0x10, 0x00]);
@@ -103,10 +84,7 @@ mod tests {
         let pixels = 2 * 4096 * 4096;
         let tail = &bytes[bytes.len() - pixels - 12..][..12];
         assert_eq!(tail[..8], *b"\xe0\x7f\x10\0OW\0\0");
-        assert_eq!(
-            u32::from_le_bytes(tail[8..].try_into().unwrap()) as usize,
-            pixels
-        );
+        assert_eq!(u32::from_le_bytes(tail[8..].try_into().unwrap()) as usize, pixels);
         // Not assert_ne!: it would print 32 MiB.
         assert!(bytes[bytes.len() - pixels..] != file(4)[bytes.len() - pixels..]);
         assert!(bytes[bytes.len() - pixels..] != file(2)[bytes.len() - pixels..]);
