@@ -68,3 +68,21 @@ pub fn map_fields(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Fault> {
 pub fn field(bytes: &[u8], key: u8) -> Result<Option<&[u8]>, Fault> {
     Ok(map_fields(bytes)?.into_iter().find(|(found, _)| *found == [key]).map(|(_, value)| value))
 }
+
+/// The raw items of an array, in order; empty for anything else.
+///
+/// # Errors
+/// As [`scan_prefix`].
+pub fn array_items(bytes: &[u8]) -> Result<Vec<&[u8]>, Fault> {
+    scan_prefix(bytes)?;
+    let mut decoder = Decoder::new(bytes);
+    let Ok(Some(count)) = decoder.array() else { return Ok(Vec::new()) };
+    let mut at = decoder.position();
+    let mut items = Vec::new();
+    for _ in 0..count {
+        let end = at + scan_prefix(&bytes[at..])?;
+        items.push(&bytes[at..end]);
+        at = end;
+    }
+    Ok(items)
+}
