@@ -30,8 +30,6 @@ struct Variant {
     name: String,
     /// Upper bound of MTU discovery (UDP payload bytes).
     mtu_bound: Option<u16>,
-    /// MTU to begin with (UDP payload bytes).
-    mtu_initial: Option<u16>,
     gso: bool,
     /// Stream receive window and send window, MiB; the connection's receive window is four times it.
     window: Option<u64>,
@@ -55,7 +53,6 @@ fn variants() -> Vec<Variant> {
     let base = Variant {
         name: "defaults".into(),
         mtu_bound: None,
-        mtu_initial: None,
         gso: true,
         window: None,
         streams: 4,
@@ -91,7 +88,6 @@ fn variants() -> Vec<Variant> {
         from_tuned("tuned, mtu 8952", &|v| v.mtu_bound = Some(8952)),
         from_tuned("tuned, mtu 16336", &|v| v.mtu_bound = Some(16_336)),
         from_tuned("tuned, mtu 32720", &|v| v.mtu_bound = Some(32_720)),
-        from_tuned("tuned, initial mtu 65507", &|v| v.mtu_initial = Some(65_507)),
         // Ten segments of a GSO batch must fit one IP packet: with a larger MTU they are lost, and quinn sees a black hole.
         from_tuned("tuned, with GSO", &|v| v.gso = true),
         from_tuned("tuned, mtu 6500, with GSO", &|v| (v.gso, v.mtu_bound) = (true, Some(6500))),
@@ -156,9 +152,6 @@ fn transport(variant: &Variant) -> Arc<TransportConfig> {
         let mut discovery = MtuDiscoveryConfig::default();
         discovery.upper_bound(bound);
         config.mtu_discovery_config(Some(discovery));
-    }
-    if let Some(initial) = variant.mtu_initial {
-        config.initial_mtu(initial);
     }
     if let Some(mib) = variant.window {
         config.stream_receive_window(VarInt::from_u64(mib << 20).unwrap());
