@@ -1,8 +1,8 @@
 //! Reading a durable payload: one read and one decryption a chunk, both into the same buffer.
 //!
 //! The file is read by position on its own descriptor, not by `object_store`'s ranges: those open the file, allocate and
-//! zero-fill for every range, which measured dearer than reading *and* decrypting here (`examples/bench_payloads.rs`). A store
-//! that is not a local folder would read ranges instead.
+//! zero-fill for every range, and cost 0.15 CPU seconds a GiB before anything is decrypted, where reading and decrypting
+//! here takes 0.18 (`examples/bench_payloads.rs`). A store that is not a local folder would read ranges instead.
 
 use std::fs::File;
 use std::future::Future;
