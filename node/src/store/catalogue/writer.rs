@@ -23,7 +23,7 @@ pub(super) struct Job {
 }
 
 /// What a transaction has done so far and not yet written, or does not want to ask twice.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Progress {
     /// The log's right edge.
     pub(super) frontier: Frontier,
@@ -33,6 +33,25 @@ pub(super) struct Progress {
     pub(super) counts: BTreeMap<String, i64>,
     /// Newest sequence of the feeds touched.
     pub(super) heads: HashMap<Country, u64>,
+}
+
+/// Where a transaction's progress stood before a batch.
+struct Mark {
+    frontier: Frontier,
+    nodes: usize,
+    counts: BTreeMap<String, i64>,
+    heads: HashMap<Country, u64>,
+}
+
+impl Progress {
+    fn mark(&self) -> Mark {
+        Mark { frontier: self.frontier.clone(), nodes: self.nodes.len(), counts: self.counts.clone(), heads: self.heads.clone() }
+    }
+
+    fn back_to(&mut self, mark: Mark) {
+        self.nodes.truncate(mark.nodes);
+        (self.frontier, self.counts, self.heads) = (mark.frontier, mark.counts, mark.heads);
+    }
 }
 
 /// The writer task's state.
@@ -93,7 +112,7 @@ impl Writer {
         let mut results = Vec::with_capacity(batches.len());
         for batch in batches {
             // A batch that is refused takes nothing with it: neither its rows nor what was noted on the way.
-            let mark = progress.clone();
+            let mark = progress.mark();
             let mut savepoint = transaction.begin().await?;
             let result = apply(&mut savepoint, us, signer.map(LogSigner::origin), batch, &mut progress).await;
             match &result {
@@ -104,7 +123,7 @@ impl Writer {
                         return Err(fault.clone().into());
                     }
                     savepoint.rollback().await?;
-                    progress = mark;
+                    progress.back_to(mark);
                 }
             }
             results.push(result);
