@@ -1,0 +1,81 @@
+use carnet::store::catalogue::{Batch, Fate};
+use carnet_protocol::digest::Digest;
+use carnet_protocol::signed::Verified;
+
+use crate::fresh;
+use crate::maker::{Maker, NOW, country, own_batch, partner_batch};
+
+#[tokio::test]
+async fn a_feed_skips_what_was_withdrawn_and_runs_on() {
+    let nl = Maker::new("NL");
+    let (_folder, catalogue) = fresh(&nl).await;
+    let (be, de) = (country("BE"), country("DE"));
+    let records: Vec<_> = (0..5).map(|_| nl.note("n")).collect();
+    let mut batch = own_batch(records.clone());
+    batch.own.iter_mut().for_each(|own| own.feed = vec![be, de]);
+    catalogue.append(batch).await.unwrap();
+    let fed = async |partner, after, limit| {
+        let page = catalogue.feed_after(partner, after, limit).await.unwrap();
+        (page.items.iter().map(|item| item.seq).collect::<Vec<_>>(), page.cursor, page.head)
+    };
+    assert_eq!(fed(be, 0, 2).await, (vec![1, 2], 2, 5));
+    assert_eq!(fed(be, 2, 100).await, (vec![3, 4, 5], 5, 5));
+    assert_eq!(fed(be, 5, 100).await, (vec![], 5, 5));
+    assert_eq!(fed(country("FR"), 0, 100).await, (vec![], 0, 0));
+
+    // From one partner; from all; and by somebody whose record it is not.
+    catalogue.append(own_batch([nl.withdrawal(records[4].id(), Some(be))])).await.unwrap();
+    catalogue.append(own_batch([nl.withdrawal(records[1].id(), None)])).await.unwrap();
+    catalogue.append(partner_batch([Maker::new("BE").withdrawal(records[0].id(), None)])).await.unwrap();
+    assert_eq!(fed(be, 0, 100).await, (vec![1, 3, 4], 5, 5));
+    assert_eq!(fed(de, 0, 100).await, (vec![1, 3, 4, 5], 5, 5));
+    let withdrawn = async |record: &Verified<_>| catalogue.record(record.id()).await.unwrap().head.withdrawn;
+    assert!(withdrawn(&records[1]).await);
+    assert!(!withdrawn(&records[4]).await && !withdrawn(&records[0]).await);
+
+    // Released again, it comes at the end; what is in the feed stays where it is.
+    let again = Batch { feed: vec![(be, records[4].id()), (be, records[0].id())], ..Batch::at(NOW) };
+    catalogue.append(again).await.unwrap();
+    assert_eq!(fed(be, 0, 100).await, (vec![1, 3, 4, 6], 6, 6));
+}
+
+#[tokio::test]
+async fn a_release_counts_if_the_maker_signed_it() {
+    let (nl, be, de) = (Maker::new("NL"), Maker::new("BE"), Maker::new("DE"));
+    let (_folder, catalogue) = fresh(&nl).await;
+    let record = be.note("n");
+    // The release comes before its record, as in a feed; another's does not count.
+    let release = be.release(record.id(), nl.country);
+    catalogue.append(partner_batch([release.clone(), de.release(record.id(), nl.country)])).await.unwrap();
+    let found = catalogue.released(record.id(), nl.country, be.country).await.unwrap().unwrap();
+    assert_eq!((found.id, found.release.payloads.as_slice(), found.release.to), (release.id(), &[1][..], nl.country));
+    assert_eq!(catalogue.released(record.id(), de.country, be.country).await.unwrap(), None);
+    assert_eq!(catalogue.released(record.id(), nl.country, nl.country).await.unwrap(), None);
+    catalogue.append(partner_batch([record.clone()])).await.unwrap();
+
+    // Taken back, and given again.
+    catalogue.append(partner_batch([be.withdrawal(record.id(), Some(nl.country))])).await.unwrap();
+    assert_eq!(catalogue.released(record.id(), nl.country, be.country).await.unwrap(), None);
+    assert!(catalogue.head(record.id()).await.unwrap().unwrap().withdrawn);
+    catalogue.append(partner_batch([be.release(record.id(), nl.country)])).await.unwrap();
+    assert!(catalogue.released(record.id(), nl.country, be.country).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_withdrawal_may_come_before_its_record() {
+    let (nl, be) = (Maker::new("NL"), Maker::new("BE"));
+    let (_folder, catalogue) = fresh(&nl).await;
+    let (from_us, from_other, forged) = (be.note("a"), be.note("b"), be.note("c"));
+    let withdrawals = [
+        be.withdrawal(from_us.id(), Some(nl.country)),
+        be.withdrawal(from_other.id(), Some(country("DE"))),
+        Maker::new("DE").withdrawal(forged.id(), None),
+    ];
+    catalogue.append(partner_batch(withdrawals)).await.unwrap();
+    catalogue.append(partner_batch([from_us.clone(), from_other.clone(), forged.clone()])).await.unwrap();
+    let withdrawn = async |id: Digest| catalogue.head(id).await.unwrap().unwrap().withdrawn;
+    assert!(withdrawn(from_us.id()).await);
+    assert!(!withdrawn(from_other.id()).await && !withdrawn(forged.id()).await);
+    let again = catalogue.append(partner_batch([from_us])).await.unwrap();
+    assert_eq!(again[0].fate, Fate::Known);
+}
