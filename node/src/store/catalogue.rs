@@ -16,8 +16,8 @@ mod row;
 mod writer;
 
 pub use batch::{
-    Appended, Batch, Fate, Intent, MAX_BATCH, MAX_EFFECTS, MAX_INLINE, OwnRecord, PartnerRecord, PayloadChange, PayloadPlace,
-    RefusalCount, SealedOpening,
+    Appended, Batch, Fate, Intent, MAX_BATCH, MAX_EFFECTS, MAX_INLINE, OwnRecord, PartnerRecord, PayloadChange, PayloadPlace, RefusalCount,
+    SealedOpening,
 };
 pub use error::{AppendError, OpenError, ReadError, StorageFault};
 pub use feed::{FeedItem, FeedPage, Released};
@@ -99,10 +99,10 @@ impl Catalogue {
         let mut conn = connect.connect().await.map_err(|error| storage(error.into()))?;
         migrate(&mut conn, path).await?;
         let found = log::check(&mut conn).await.map_err(storage)?;
-        if let (Some(found), Some(expected)) = (found, options.signer.as_ref().map(LogSigner::origin)) {
-            if found != expected {
-                return Err(OpenError::OtherLog { path: path.to_owned(), found, expected: expected.to_owned() });
-            }
+        if let (Some(found), Some(expected)) = (found, options.signer.as_ref().map(LogSigner::origin))
+            && found != expected
+        {
+            return Err(OpenError::OtherLog { path: path.to_owned(), found, expected: expected.to_owned() });
         }
         let pool = || SqlitePoolOptions::new().min_connections(0).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
         let readers = pool().max_connections(READERS).connect_lazy_with(connect.clone().pragma("query_only", "ON"));
@@ -110,7 +110,7 @@ impl Catalogue {
         let watch = connect.connect().await.map_err(|error| storage(error.into()))?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let us = options.us;
-        let writer = tokio::spawn(Writer { conn, us, signer: options.signer }.run(queue));
+        let writer = tokio::spawn(Writer { conn: Some(conn), connect, us, signer: options.signer }.run(queue));
         let inner = Inner {
             us,
             path: path.to_owned(),
@@ -149,10 +149,10 @@ impl Catalogue {
     pub async fn close(&self) {
         drop(self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
         let writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
-            if let Err(error) = writer.await {
-                tracing::error!(%error, "the catalogue's writer ended by a fault");
-            }
+        if let Some(writer) = writer
+            && let Err(error) = writer.await
+        {
+            tracing::error!(%error, "the catalogue's writer ended by a fault");
         }
         self.inner.readers.close().await;
         self.inner.desk.close().await;

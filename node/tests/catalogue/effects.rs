@@ -1,6 +1,7 @@
-use carnet::store::catalogue::{AppendError, Batch, Intent, Partner, PayloadChange, PayloadPlace, ReadError, RefusalCount};
+use carnet::store::catalogue::{AppendError, Batch, Fate, Intent, Partner, PayloadChange, PayloadPlace, ReadError, RefusalCount};
 use carnet_protocol::digest::Digest;
 use carnet_protocol::reason::Reason;
+use carnet_protocol::record::{Annotation, Content};
 use carnet_protocol::wire::LogKey;
 
 use crate::fresh;
@@ -44,10 +45,29 @@ async fn a_payload_on_its_way_arrives_in_one_transaction() {
 }
 
 #[tokio::test]
+async fn two_signed_forms_of_one_record_are_kept_and_reported() {
+    let (nl, be) = (Maker::new("NL"), Maker::with_p256("BE"));
+    let (_folder, catalogue) = fresh(&nl).await;
+    let draft = be.draft(Content::Annotation(Annotation { text: "n".to_owned(), category: None, regions: Vec::new() }));
+    let (first, second) = (be.sign(&draft), be.sign(&draft));
+    assert_eq!(first.id(), second.id());
+    assert_ne!(first.entry(), second.entry());
+    for (record, fate) in [(&first, Fate::New), (&second, Fate::Equivocation), (&first, Fate::Known), (&second, Fate::Equivocation)] {
+        assert_eq!(catalogue.append(partner_batch([record.clone()])).await.unwrap()[0].fate, fate);
+    }
+    let found = catalogue.equivocations().await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].id, found[0].first, found[0].second.as_slice()), (first.id(), first.entry(), second.bytes()));
+    assert_eq!(catalogue.record(first.id()).await.unwrap().signed, first.bytes());
+    assert_eq!(catalogue.status().await.unwrap().partner, 1);
+}
+
+#[tokio::test]
 async fn refusals_are_counted_by_the_hour() {
     let nl = Maker::new("NL");
     let (_folder, catalogue) = fresh(&nl).await;
-    for (minutes, reason) in [(0, Reason::RequestReplayed), (59, Reason::RequestReplayed), (60, Reason::RequestReplayed), (0, Reason::Busy)] {
+    for (minutes, reason) in [(0, Reason::RequestReplayed), (59, Reason::RequestReplayed), (60, Reason::RequestReplayed), (0, Reason::Busy)]
+    {
         let refusals = vec![RefusalCount { partner: country("BE"), reason, at: NOW.plus(minutes * 60), count: 2 }];
         catalogue.append(Batch { refusals, ..Batch::at(NOW) }).await.unwrap();
     }

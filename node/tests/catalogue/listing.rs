@@ -1,4 +1,4 @@
-use carnet::store::catalogue::{AppendError, Batch, Catalogue, Fate, Filter, Options, OpenError, PayloadPlace, ReadError, SealedOpening};
+use carnet::store::catalogue::{AppendError, Batch, Catalogue, Fate, Filter, OpenError, Options, PayloadPlace, ReadError, SealedOpening};
 use carnet_protocol::digest::Digest;
 use carnet_protocol::log::LogProof;
 use carnet_protocol::record::{Kind, ParentRole};
@@ -19,10 +19,10 @@ async fn what_is_written_is_read_back() {
     with.wrapped_key = Some(vec![9; 60]);
     with.native_sha256 = Some(native);
     let appended = catalogue.append(Batch { own: vec![own(parent.clone()), with.clone()], ..Batch::at(NOW) }).await.unwrap();
-    assert_eq!(appended.iter().map(|a| (a.id, a.seq, a.log_index, a.fate)).collect::<Vec<_>>(), [
-        (parent.id(), 1, Some(0), Fate::New),
-        (record.id(), 2, Some(1), Fate::New)
-    ]);
+    assert_eq!(
+        appended.iter().map(|a| (a.id, a.seq, a.log_index, a.fate)).collect::<Vec<_>>(),
+        [(parent.id(), 1, Some(0), Fate::New), (record.id(), 2, Some(1), Fate::New)]
+    );
 
     for _ in 0..2 {
         let held = catalogue.record(record.id()).await.unwrap();

@@ -57,6 +57,15 @@ fn authority(country: &str, name: &str, path_length: u8) -> (CertificateParams, 
 
 impl Maker {
     pub fn new(code: &str) -> Self {
+        Self::with_key(code, &rcgen::PKCS_ED25519)
+    }
+
+    /// A maker whose signatures differ from one time to the next.
+    pub fn with_p256(code: &str) -> Self {
+        Self::with_key(code, &rcgen::PKCS_ECDSA_P256_SHA256)
+    }
+
+    fn with_key(code: &str, algorithm: &'static rcgen::SignatureAlgorithm) -> Self {
         let origin = format!("log.example/{}", code.to_lowercase());
         let random = SystemRandom::new();
         let (root_params, root_key) = authority(code, "Root", 1);
@@ -73,7 +82,7 @@ impl Maker {
         let usage = [&[0x30, oid.len() as u8], &oid[..]].concat();
         leaf.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 37], usage)];
         leaf.subject_alt_names = vec![SanType::URI(format!("carnet:log:{origin}").try_into().unwrap())];
-        let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let key = KeyPair::generate_for(algorithm).unwrap();
         let leaf_der = leaf.signed_by(&key, &issuing).unwrap().der().to_vec();
         let signing = |pair: &KeyPair| SigningKey::from_pkcs8(&pair.serialize_der(), &random).unwrap();
         let log = Arc::new(signing(&KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap()));

@@ -122,10 +122,8 @@ async fn held(
     at: Timestamp,
 ) -> Result<Option<Appended>, AppendError> {
     let id = record.id();
-    let row: Option<(i64, Option<i64>, Vec<u8>)> = sqlx::query_as("SELECT seq, log_index, entry FROM records WHERE id = $1")
-        .bind(id.as_bytes())
-        .fetch_optional(&mut *conn)
-        .await?;
+    let row: Option<(i64, Option<i64>, Vec<u8>)> =
+        sqlx::query_as("SELECT seq, log_index, entry FROM records WHERE id = $1").bind(id.as_bytes()).fetch_optional(&mut *conn).await?;
     let Some((seq, log_index, first)) = row else { return Ok(None) };
     let entry = record.entry();
     if first == entry.as_bytes() {

@@ -48,10 +48,8 @@ impl Catalogue {
         let limit = limit.min(super::MAX_LISTING);
         let mut conn = self.reader().await?;
         // The head is read first: what is appended between the two questions then lies behind the cursor, not before it.
-        let head: Option<i64> = sqlx::query_scalar("SELECT MAX(seq) FROM release_feed WHERE partner = $1")
-            .bind(partner.as_str())
-            .fetch_one(&mut *conn)
-            .await?;
+        let head: Option<i64> =
+            sqlx::query_scalar("SELECT MAX(seq) FROM release_feed WHERE partner = $1").bind(partner.as_str()).fetch_one(&mut *conn).await?;
         let head = from_sql(head.unwrap_or(0))?;
         let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
             "SELECT seq, record FROM release_feed WHERE partner = $1 AND seq > $2 AND seq <= $3 AND withdrawn = 0 ORDER BY seq LIMIT $4",

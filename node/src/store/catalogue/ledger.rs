@@ -100,13 +100,12 @@ impl Catalogue {
     /// # Errors
     /// The database.
     pub async fn refusals(&self, since: Timestamp) -> Result<Vec<Refusals>, ReadError> {
-        let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
-            "SELECT partner, code, hour, count FROM refusals WHERE hour >= $1 ORDER BY hour DESC, count DESC LIMIT $2",
-        )
-        .bind(since.0.div_euclid(HOUR))
-        .bind(i64::from(super::MAX_LISTING))
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
+        let rows: Vec<(String, String, i64, i64)> =
+            sqlx::query_as("SELECT partner, code, hour, count FROM refusals WHERE hour >= $1 ORDER BY hour DESC, count DESC LIMIT $2")
+                .bind(since.0.div_euclid(HOUR))
+                .bind(i64::from(super::MAX_LISTING))
+                .fetch_all(&mut *self.reader().await?)
+                .await?;
         let refusals = rows.into_iter().map(|(partner, code, hour, count)| {
             let hour = Timestamp(hour.saturating_mul(HOUR));
             Ok(Refusals { partner: country(&partner)?, code, hour, count: from_sql(count)? })
@@ -119,7 +118,7 @@ impl Catalogue {
     /// # Errors
     /// The database.
     pub async fn equivocations(&self) -> Result<Vec<Equivocation>, ReadError> {
-        let rows: Vec<(Vec<u8>, Vec<u8>, Vec<u8>, String, i64)> =
+        let rows: Vec<EquivocationRow> =
             sqlx::query_as("SELECT id, first_entry, second, sender, seen FROM equivocations ORDER BY seen DESC LIMIT $1")
                 .bind(i64::from(super::MAX_LISTING))
                 .fetch_all(&mut *self.reader().await?)
@@ -136,9 +135,10 @@ impl Catalogue {
     /// # Errors
     /// The database.
     pub async fn intents(&self) -> Result<Vec<Intent>, ReadError> {
-        let rows: Vec<IntentRow> = sqlx::query_as("SELECT staging, record, idx, size, root, partner, created FROM intents ORDER BY created")
-            .fetch_all(&mut *self.reader().await?)
-            .await?;
+        let rows: Vec<IntentRow> =
+            sqlx::query_as("SELECT staging, record, idx, size, root, partner, created FROM intents ORDER BY created")
+                .fetch_all(&mut *self.reader().await?)
+                .await?;
         Ok(rows.into_iter().map(intent).collect::<Result<_, _>>()?)
     }
 
@@ -158,6 +158,7 @@ impl Catalogue {
     }
 }
 
+type EquivocationRow = (Vec<u8>, Vec<u8>, Vec<u8>, String, i64);
 type IntentRow = (String, Vec<u8>, i64, i64, Vec<u8>, Option<String>, i64);
 
 fn intent((staging, record, idx, size, root, partner, created): IntentRow) -> Result<Intent, StorageFault> {

@@ -168,12 +168,13 @@ impl Catalogue {
         let bytes = cbor::encode(key);
         let id = Digest::of(&bytes);
         let mut transaction = self.inner.desk.begin_with("BEGIN IMMEDIATE").await?;
-        let (known, count): (i64, i64) =
-            sqlx::query_as("SELECT COALESCE(SUM(CASE WHEN digest = $2 THEN 1 ELSE 0 END), 0), COUNT(*) FROM partner_log_keys WHERE partner = $1")
-                .bind(partner.as_str())
-                .bind(id.as_bytes())
-                .fetch_one(&mut *transaction)
-                .await?;
+        let (known, count): (i64, i64) = sqlx::query_as(
+            "SELECT COALESCE(SUM(CASE WHEN digest = $2 THEN 1 ELSE 0 END), 0), COUNT(*) FROM partner_log_keys WHERE partner = $1",
+        )
+        .bind(partner.as_str())
+        .bind(id.as_bytes())
+        .fetch_one(&mut *transaction)
+        .await?;
         if known > 0 {
             return Ok(());
         }

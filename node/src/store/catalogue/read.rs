@@ -5,10 +5,10 @@ use carnet_protocol::identifier::Country;
 use carnet_protocol::record::{Kind, ParentRole};
 use sqlx::{QueryBuilder, Sqlite};
 
+use super::Catalogue;
 use super::batch::SealedOpening;
 use super::error::{ReadError, StorageFault};
 use super::row::{HEAD, PayloadRow, RecordRow, StoredRecord, digest, to_sql, word};
-use super::Catalogue;
 
 /// Most rows in one answer.
 pub const MAX_LISTING: u32 = 1000;

@@ -42,8 +42,7 @@ pub struct RecordRow {
 }
 
 /// The columns of a [`RecordRow`].
-pub(super) const HEAD: &str =
-    "seq, id, kind, inspection, administration, made, received, own, log_index, withdrawn, container, goods";
+pub(super) const HEAD: &str = "seq, id, kind, inspection, administration, made, received, own, log_index, withdrawn, container, goods";
 
 /// A record with all that is kept beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]

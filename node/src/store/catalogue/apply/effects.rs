@@ -43,7 +43,12 @@ pub(super) async fn apply(conn: &mut SqliteConnection, batch: &Batch, progress: 
 }
 
 /// Puts a record at the end of a partner's feed, unless it is in there.
-pub(super) async fn feed(conn: &mut SqliteConnection, partner: Country, record: Digest, progress: &mut Progress) -> Result<(), AppendError> {
+pub(super) async fn feed(
+    conn: &mut SqliteConnection,
+    partner: Country,
+    record: Digest,
+    progress: &mut Progress,
+) -> Result<(), AppendError> {
     let head = match progress.heads.get(&partner) {
         Some(head) => *head,
         None => {
