@@ -31,10 +31,10 @@ const SIGNED: u64 = 1_600;
 #[tokio::main(flavor = "multi_thread")]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [verb, folder] = arguments.as_slice() {
-        if verb == "append" {
-            return println!("{}", append(Path::new(folder)).await);
-        }
+    if let [verb, folder] = arguments.as_slice()
+        && verb == "append"
+    {
+        return println!("{}", append(Path::new(folder)).await);
     }
     let large = arguments.get(1).and_then(|size| size.parse().ok()).unwrap_or(LARGE);
     let small = measure(SMALL).await;
@@ -94,7 +94,7 @@ async fn measure(records: u64) -> Value {
     let middle = catalogue.log_entries(records / 2, 1).await.unwrap()[0].1;
     found["proof_ms"] = median(async || drop(catalogue.proof_of(middle).await.unwrap())).await.into();
     let prefix = &middle.to_string()[..16];
-    found["prefix_ms"] = median(async || drop(catalogue.by_prefix(prefix).await.unwrap())).await.into();
+    found["prefix_ms"] = median(async || assert_eq!(catalogue.by_prefix(prefix).await.unwrap(), middle)).await.into();
     let notes: Vec<_> = (0..51).map(|_| nl.note("n")).collect();
     let mut notes = notes.into_iter();
     found["append_ms"] = median(async || drop(catalogue.append(own_batch([notes.next().unwrap()])).await.unwrap())).await.into();

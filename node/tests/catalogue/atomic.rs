@@ -114,3 +114,26 @@ async fn only_own_records_with_the_logs_key_are_logged() {
     assert!(matches!(keyless.append(own_batch([nl.note("n")])).await, Err(AppendError::NoLogKey)));
     assert_eq!(check_log(&catalogue).await, 0);
 }
+
+/// Servers spawn these; a future that cannot be sent between threads would show only there.
+#[tokio::test]
+async fn answers_can_be_awaited_on_any_thread() {
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let nl = Maker::new("NL");
+    let (_folder, catalogue) = fresh(&nl).await;
+    let (id, be) = (Digest::of(b"?"), country("BE"));
+    sendable(catalogue.append(Batch::at(NOW))).await.unwrap();
+    assert!(sendable(catalogue.proof_of(id)).await.is_err());
+    assert!(sendable(catalogue.consistency(1, 2)).await.unwrap().is_none());
+    assert!(sendable(catalogue.record(id)).await.is_err());
+    assert!(sendable(catalogue.by_prefix("00")).await.is_err());
+    assert!(sendable(catalogue.put_crls(be, &[])).await.is_ok());
+    assert!(sendable(catalogue.list(&Default::default())).await.unwrap().is_empty());
+    assert_eq!(sendable(catalogue.feed_after(be, 7, 10)).await.unwrap().cursor, 7);
+    assert!(sendable(catalogue.released(id, be, be)).await.unwrap().is_none());
+    sendable(catalogue.status()).await.unwrap();
+    sendable(catalogue.data_version()).await.unwrap();
+    sendable(catalogue.close()).await;
+}

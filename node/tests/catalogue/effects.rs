@@ -25,7 +25,7 @@ async fn a_payload_on_its_way_arrives_in_one_transaction() {
     batch.intents = vec![intent.clone()];
     batch.cursor = Some((be.country, 3));
     catalogue.append(batch).await.unwrap();
-    assert_eq!(catalogue.intents().await.unwrap(), [intent.clone()]);
+    assert_eq!(catalogue.intents().await.unwrap(), std::slice::from_ref(&intent));
     assert_eq!(catalogue.intent_for(record.id(), 1).await.unwrap(), Some(intent.clone()));
     assert_eq!(catalogue.payload(record.id(), 1).await.unwrap().place, PayloadPlace::Absent);
     let arrived = Batch {

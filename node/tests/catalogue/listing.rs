@@ -1,4 +1,8 @@
-use carnet::store::catalogue::{AppendError, Batch, Catalogue, Fate, Filter, OpenError, Options, PayloadPlace, ReadError, SealedOpening};
+use std::os::unix::fs::PermissionsExt as _;
+
+use carnet::store::catalogue::{
+    AppendError, Batch, Catalogue, Fate, Filter, OpenError, Options, PayloadPlace, ReadError, SealedOpening, StorageFault,
+};
 use carnet_protocol::digest::Digest;
 use carnet_protocol::log::LogProof;
 use carnet_protocol::record::{Kind, ParentRole};
@@ -177,4 +181,20 @@ async fn what_is_no_catalogue_is_said_to_be_none() {
     assert!(matches!(&error, OpenError::Storage { source, .. } if source.to_string().contains("damaged")), "{error:?}");
     let nowhere = Catalogue::open(&folder.path().join("no/such/carnet.db"), nl.options()).await.unwrap_err();
     assert!(matches!(&nowhere, OpenError::Storage { source, .. } if source.to_string().contains("cannot be written")), "{nowhere:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_touched_is_not_written_on() {
+    let nl = Maker::new("NL");
+    let (folder, catalogue) = fresh(&nl).await;
+    catalogue.append(own_batch((0..3).map(|_| nl.note("n")))).await.unwrap();
+    catalogue.close().await;
+    assert!(matches!(catalogue.status().await, Err(ReadError::Storage(StorageFault::Closed))));
+    let path = folder.path().join("carnet.db");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    sqlx::query("UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 1").execute(&pool).await.unwrap();
+    pool.close().await;
+    let error = Catalogue::open(&path, nl.options()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Storage { source: StorageFault::Corrupt { .. }, .. }), "{error:?}");
 }
