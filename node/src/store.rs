@@ -4,4 +4,9 @@
 //! [`catalogue`], then the caller is told. Whatever was acknowledged survives `kill -9` and the loss of power.
 
 pub mod catalogue;
+pub mod incoming;
+pub mod openings;
 pub mod payloads;
+pub mod served;
+
+pub use catalogue::Catalogue;

@@ -18,7 +18,7 @@ async fn a_refused_batch_takes_no_other_with_it() {
         if refused {
             // The last effect fails, after everything else of the batch was written.
             batch.feed = vec![(country("DE"), batch.own[1].record.id())];
-            batch.payloads = vec![PayloadChange { record: Digest::of(b"?"), index: 0, place: PayloadPlace::Stored }];
+            batch.payloads = vec![PayloadChange { record: Digest::of(b"?"), index: 0, place: PayloadPlace::Stored(vec![5; 32]) }];
         }
         let catalogue = catalogue.clone();
         tasks.push(tokio::spawn(async move { (refused, catalogue.append(batch).await) }));

@@ -108,6 +108,5 @@ async fn nothing_acknowledged_is_lost() {
         }
         catalogue.close().await;
     }
-    println!("{} records were acknowledged before {ROUNDS} kills", acknowledged.len());
     assert!(acknowledged.len() > 100, "only {} acknowledgements: the test did not test", acknowledged.len());
 }

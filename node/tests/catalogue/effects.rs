@@ -29,14 +29,14 @@ async fn a_payload_on_its_way_arrives_in_one_transaction() {
     assert_eq!(catalogue.intent_for(record.id(), 1).await.unwrap(), Some(intent.clone()));
     assert_eq!(catalogue.payload(record.id(), 1).await.unwrap().place, PayloadPlace::Absent);
     let arrived = Batch {
-        payloads: vec![PayloadChange { record: record.id(), index: 1, place: PayloadPlace::Stored }],
+        payloads: vec![PayloadChange { record: record.id(), index: 1, place: PayloadPlace::Stored(vec![5; 32]) }],
         intents_done: vec![intent.staging.clone()],
         cursor: Some((be.country, 2)),
         ..Batch::at(NOW)
     };
     assert_eq!(catalogue.append(arrived).await.unwrap(), []);
     assert_eq!(catalogue.intents().await.unwrap(), []);
-    assert_eq!(catalogue.payload(record.id(), 1).await.unwrap().place, PayloadPlace::Stored);
+    assert_eq!(catalogue.payload(record.id(), 1).await.unwrap().place, PayloadPlace::Stored(vec![5; 32]));
     // A cursor never goes back.
     assert_eq!(catalogue.cursor(be.country).await.unwrap(), 3);
     assert!(matches!(catalogue.payload(record.id(), 2).await, Err(ReadError::NotFound { .. })));

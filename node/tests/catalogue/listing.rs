@@ -19,7 +19,7 @@ async fn what_is_written_is_read_back() {
     let native = Digest::of(b"native");
     let mut with = own(record.clone());
     with.openings = vec![SealedOpening { commitment: Digest::of(b"c"), sealed: vec![1, 2] }];
-    with.payloads = vec![PayloadPlace::Stored, PayloadPlace::Inline(vec![7; 10])];
+    with.payloads = vec![PayloadPlace::Stored(vec![5; 32]), PayloadPlace::Inline(vec![7; 10])];
     with.wrapped_key = Some(vec![9; 60]);
     with.native_sha256 = Some(native);
     let appended = catalogue.append(Batch { own: vec![own(parent.clone()), with.clone()], ..Batch::at(NOW) }).await.unwrap();

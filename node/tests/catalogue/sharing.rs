@@ -1,9 +1,10 @@
-use carnet::store::catalogue::{Batch, Fate};
+use carnet::store::catalogue::{Batch, Fate, PayloadPlace};
 use carnet_protocol::digest::Digest;
+use carnet_protocol::record::{Annotation, Content, Handling};
 use carnet_protocol::signed::Verified;
 
 use crate::fresh;
-use crate::maker::{Maker, NOW, country, own_batch, partner_batch};
+use crate::maker::{Maker, NOW, country, own_batch, partner_batch, payload};
 
 #[tokio::test]
 async fn a_feed_skips_what_was_withdrawn_and_runs_on() {
@@ -48,7 +49,7 @@ async fn a_release_counts_if_the_maker_signed_it() {
     let release = be.release(record.id(), nl.country);
     catalogue.append(partner_batch([release.clone(), de.release(record.id(), nl.country)])).await.unwrap();
     let found = catalogue.released(record.id(), nl.country, be.country).await.unwrap().unwrap();
-    assert_eq!((found.id, found.release.payloads.as_slice(), found.release.to), (release.id(), &[1][..], nl.country));
+    assert_eq!((found.id, found.release.payloads.as_slice(), found.release.to), (release.id(), &[0][..], nl.country));
     assert_eq!(catalogue.released(record.id(), de.country, be.country).await.unwrap(), None);
     assert_eq!(catalogue.released(record.id(), nl.country, nl.country).await.unwrap(), None);
     catalogue.append(partner_batch([record.clone()])).await.unwrap();
@@ -78,4 +79,33 @@ async fn a_withdrawal_may_come_before_its_record() {
     assert!(!withdrawn(from_other.id()).await && !withdrawn(forged.id()).await);
     let again = catalogue.append(partner_batch([from_us])).await.unwrap();
     assert_eq!(again[0].fate, Fate::Known);
+}
+
+/// What a partner keeps to itself is not fetched again and again; once it is released, it is.
+#[tokio::test]
+async fn absent_payloads_are_those_that_we_may_have() {
+    let (nl, be) = (Maker::new("NL"), Maker::new("BE"));
+    let (_folder, catalogue) = fresh(&nl).await;
+    let made = |n: u8| {
+        let content = Annotation { text: "n".to_owned(), category: None, regions: Vec::new() };
+        let mut draft = be.draft(Content::Annotation(content));
+        draft.payloads = vec![payload("native", &[n]), payload("decoded", &[n, n])];
+        draft.payloads[0].handling = Some(Handling::default());
+        be.sign(&draft)
+    };
+    let (first, second) = (made(1), made(2));
+    let absent = async || catalogue.payloads_absent(be.country).await.unwrap();
+    catalogue.append(partner_batch([be.release(second.id(), nl.country), first.clone(), second.clone()])).await.unwrap();
+    assert_eq!(absent().await, [(first.id(), 1), (second.id(), 0), (second.id(), 1)]);
+    assert_eq!(catalogue.payload(first.id(), 0).await.unwrap().place, PayloadPlace::Absent);
+    // Another administration's word does not open it.
+    catalogue.append(partner_batch([Maker::new("DE").release(first.id(), nl.country)])).await.unwrap();
+    assert_eq!(absent().await.len(), 3);
+    catalogue.append(partner_batch([be.release(first.id(), nl.country)])).await.unwrap();
+    assert_eq!(absent().await, [(first.id(), 0), (first.id(), 1), (second.id(), 0), (second.id(), 1)]);
+    catalogue.append(partner_batch([be.withdrawal(first.id(), None)])).await.unwrap();
+    assert_eq!(absent().await, [(second.id(), 0), (second.id(), 1)]);
+    // An own record's payload that is not here is no partner's.
+    catalogue.append(own_batch([nl.declaration(first.id())])).await.unwrap();
+    assert_eq!(catalogue.payloads_absent(nl.country).await.unwrap(), []);
 }

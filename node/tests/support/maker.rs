@@ -1,7 +1,6 @@
 //! An administration that makes verified records, for tests and measurements.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "tests: each user takes a part")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use carnet::store::catalogue::{Batch, LogSigner, Options, OwnRecord, PartnerRecord};
@@ -28,7 +27,8 @@ pub struct Maker {
     pub origin: String,
     pub root: Root,
     signer: Signer,
-    log: Arc<SigningKey>,
+    log: Vec<u8>,
+    log_key: PublicKey,
     random: SystemRandom,
     salt: AtomicU64,
     run: Digest,
@@ -85,7 +85,8 @@ impl Maker {
         let key = KeyPair::generate_for(algorithm).unwrap();
         let leaf_der = leaf.signed_by(&key, &issuing).unwrap().der().to_vec();
         let signing = |pair: &KeyPair| SigningKey::from_pkcs8(&pair.serialize_der(), &random).unwrap();
-        let log = Arc::new(signing(&KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap()));
+        let log = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let log_key = signing(&log).public().clone();
         let mut run = [0; 32];
         ring::rand::SecureRandom::fill(&random, &mut run).unwrap();
         Self {
@@ -93,7 +94,8 @@ impl Maker {
             root: Root::read(&root_der).unwrap(),
             signer: Signer { key: signing(&key), chain: vec![leaf_der, issuing_der] },
             origin,
-            log,
+            log: log.serialize_der(),
+            log_key,
             random,
             salt: AtomicU64::new(0),
             run: Digest(run),
@@ -105,12 +107,11 @@ impl Maker {
     }
 
     pub fn log_signer(&self) -> LogSigner {
-        let log = Arc::clone(&self.log);
-        LogSigner::new(self.origin.clone(), self.log.public(), move |text| log.sign(text, &SystemRandom::new())).unwrap()
+        LogSigner::new(self.origin.clone(), SigningKey::from_pkcs8(&self.log, &self.random).unwrap()).unwrap()
     }
 
     pub fn log_key(&self) -> &PublicKey {
-        self.log.public()
+        &self.log_key
     }
 
     /// A record of `content` as it would be signed.
@@ -159,7 +160,13 @@ impl Maker {
     }
 
     pub fn release(&self, record: Digest, to: Country) -> Verified<Record> {
-        self.sign(&self.draft(Content::Release(Release { record, to, payloads: vec![1], until: Some(NOW.plus(DAY)) })))
+        self.sign(&self.draft(Content::Release(Release {
+            record,
+            to,
+            payloads: vec![0],
+            until: Some(NOW.plus(DAY)),
+            personal: Vec::new(),
+        })))
     }
 
     pub fn withdrawal(&self, record: Digest, from: Option<Country>) -> Verified<Record> {

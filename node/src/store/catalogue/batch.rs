@@ -89,8 +89,8 @@ pub struct SealedOpening {
 pub enum PayloadPlace {
     /// In the catalogue, sealed: at most [`MAX_INLINE`] bytes.
     Inline(Vec<u8>),
-    /// In the payload store, durable.
-    Stored,
+    /// In the payload store, durable; here are its chunk hashes, so that serving it does not begin with hashing it.
+    Stored(Vec<u8>),
     /// Not here.
     #[default]
     Absent,
@@ -195,11 +195,12 @@ impl Batch {
 }
 
 impl PayloadPlace {
-    pub(super) fn parts(&self) -> (&'static str, Option<&[u8]>) {
+    /// State, sealed bytes and chunk hashes, as the columns have them.
+    pub(super) fn parts(&self) -> (&'static str, Option<&[u8]>, Option<&[u8]>) {
         match self {
-            Self::Inline(sealed) => ("inline", Some(sealed)),
-            Self::Stored => ("stored", None),
-            Self::Absent => ("absent", None),
+            Self::Inline(sealed) => ("inline", Some(sealed), None),
+            Self::Stored(hashes) => ("stored", None, Some(hashes)),
+            Self::Absent => ("absent", None, None),
         }
     }
 }

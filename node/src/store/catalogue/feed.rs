@@ -2,9 +2,8 @@
 
 use carnet_protocol::digest::Digest;
 use carnet_protocol::identifier::Country;
-use carnet_protocol::reason::Fault;
-use carnet_protocol::record::Release;
-use carnet_protocol::time::Timestamp;
+use carnet_protocol::record::{Content, Record, Release};
+use carnet_protocol::signed::Signed;
 
 use super::Catalogue;
 use super::error::{ReadError, StorageFault};
@@ -102,8 +101,8 @@ impl Catalogue {
     /// # Errors
     /// The database.
     pub async fn released(&self, record: Digest, to: Country, maker: Country) -> Result<Option<Released>, ReadError> {
-        let row: Option<(Vec<u8>, Vec<u8>, Option<i64>)> = sqlx::query_as(
-            "SELECT r.release, r.payloads, r.until FROM releases r JOIN records s ON s.id = r.release
+        let row: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT r.release, s.signed FROM releases r JOIN records s ON s.id = r.release
              WHERE r.record = $1 AND r.recipient = $2 AND r.maker = $3 AND r.withdrawn = 0 ORDER BY s.seq DESC LIMIT 1",
         )
         .bind(record.as_bytes())
@@ -111,13 +110,41 @@ impl Catalogue {
         .bind(maker.as_str())
         .fetch_optional(&mut *self.reader().await?)
         .await?;
-        let Some((id, payloads, until)) = row else { return Ok(None) };
-        let payloads = payload_list(&payloads).map_err(|fault| StorageFault::corrupt(fault.to_string()))?;
-        Ok(Some(Released { id: digest(&id)?, release: Release { record, to, payloads, until: until.map(Timestamp) } }))
+        let Some((id, signed)) = row else { return Ok(None) };
+        // The row was written from the verified record; its bytes are read again rather than a second spelling of them.
+        let signed = Signed::<Record>::parse(&signed).map_err(|fault| StorageFault::corrupt(fault.to_string()))?;
+        match signed.claimed().view() {
+            Ok(Content::Release(release)) if signed.id() == digest(&id)? => Ok(Some(Released { id: signed.id(), release })),
+            _ => Err(StorageFault::corrupt("a release does not lead to a release record").into()),
+        }
     }
-}
 
-fn payload_list(bytes: &[u8]) -> Result<Vec<u32>, Fault> {
-    carnet_protocol::cbor::scan(bytes)?;
-    minicbor::decode(bytes).map_err(|error| Fault::new(carnet_protocol::reason::Reason::RecordContent, error.to_string()))
+    /// Whether a record is in a partner's feed and was not withdrawn from it.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn in_feed(&self, partner: Country, record: Digest) -> Result<bool, ReadError> {
+        let found: Option<i64> = sqlx::query_scalar("SELECT seq FROM release_feed WHERE record = $1 AND partner = $2 AND withdrawn = 0")
+            .bind(record.as_bytes())
+            .bind(partner.as_str())
+            .fetch_optional(&mut *self.reader().await?)
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// Payloads of a partner's records whose bytes are not here and that we may have, oldest first, at most [`super::MAX_LISTING`].
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn payloads_absent(&self, partner: Country) -> Result<Vec<(Digest, u32)>, ReadError> {
+        let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT p.record, p.idx FROM payloads p JOIN records r ON r.id = p.record
+             WHERE p.state = 'absent' AND r.own = 0 AND r.withdrawn = 0 AND r.administration = $1 ORDER BY r.seq, p.idx LIMIT $2",
+        )
+        .bind(partner.as_str())
+        .bind(i64::from(super::MAX_LISTING))
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.into_iter().map(|(record, index)| Ok((digest(&record)?, super::row::index(index)?))).collect()
+    }
 }

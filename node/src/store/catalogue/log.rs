@@ -1,41 +1,35 @@
 //! This node's transparency log, kept as the hashes of its complete subtrees: an append and a proof read O(log n) rows at any size.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use carnet_protocol::cbor;
 use carnet_protocol::digest::Digest;
 use carnet_protocol::log::{Checkpoint, LogProof, SignedNote};
 use carnet_protocol::merkle::{Frontier, consistency_proof, inclusion_proof};
-use carnet_protocol::pki::{Algorithm, KeyFault, PublicKey};
+use carnet_protocol::pki::{Algorithm, SigningKey};
+use ring::rand::SystemRandom;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::Catalogue;
 use super::error::{AppendError, OpenError, ReadError, StorageFault};
 use super::row::{digest, from_sql, to_sql};
 
-/// How a text is signed: 64 bytes of Ed25519.
-type Sign = Box<dyn Fn(&[u8]) -> Result<Vec<u8>, KeyFault> + Send + Sync>;
-
-/// Signs checkpoints with the log's key, wherever that is kept.
+/// Signs checkpoints with the log's key.
+#[derive(Debug)]
 pub struct LogSigner {
     origin: String,
-    public: PublicKey,
-    sign: Sign,
+    key: SigningKey,
+    random: SystemRandom,
 }
 
 impl LogSigner {
-    /// A signer for the log `origin`: `sign` uses the key whose public half is `public`.
+    /// A signer for the log `origin`.
     ///
     /// # Errors
     /// [`OpenError::LogKey`] unless the key is Ed25519, the only one of C2SP notes.
-    pub fn new(
-        origin: impl Into<String>,
-        public: &PublicKey,
-        sign: impl Fn(&[u8]) -> Result<Vec<u8>, KeyFault> + Send + Sync + 'static,
-    ) -> Result<Self, OpenError> {
-        match public.algorithm() {
-            Algorithm::Ed25519 => Ok(Self { origin: origin.into(), public: public.clone(), sign: Box::new(sign) }),
+    pub fn new(origin: impl Into<String>, key: SigningKey) -> Result<Self, OpenError> {
+        match key.algorithm() {
+            Algorithm::Ed25519 => Ok(Self { origin: origin.into(), key, random: SystemRandom::new() }),
             _ => Err(OpenError::LogKey),
         }
     }
@@ -48,23 +42,13 @@ impl LogSigner {
     pub(super) fn sign(&self, frontier: &Frontier) -> Result<Vec<u8>, AppendError> {
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: frontier.size(), root: frontier.root() };
         let mut failed = false;
-        let note = checkpoint.sign(self.public.raw(), |text| {
-            (self.sign)(text).unwrap_or_else(|_| {
+        let note = checkpoint.sign(self.key.public().raw(), |text| {
+            self.key.sign(text, &self.random).unwrap_or_else(|_| {
                 failed = true;
                 Vec::new()
             })
         });
-        // A key that is not the one named would make a log that nobody accepts, and it could not be mended afterwards.
-        if failed || Checkpoint::open(&note, &self.origin, self.public.raw()).is_err() {
-            return Err(AppendError::Signing);
-        }
-        Ok(note)
-    }
-}
-
-impl fmt::Debug for LogSigner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LogSigner({})", self.origin)
+        if failed { Err(AppendError::Signing) } else { Ok(note) }
     }
 }
 

@@ -109,11 +109,12 @@ impl RecordRow {
 impl PayloadRow {
     pub(super) fn read(row: &SqliteRow) -> Result<Self, StorageFault> {
         let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
-        let place = match (row.try_get("state")?, sealed) {
-            ("inline", Some(sealed)) => super::PayloadPlace::Inline(sealed),
-            ("stored", None) => super::PayloadPlace::Stored,
-            ("absent", None) => super::PayloadPlace::Absent,
-            _ => return Err(StorageFault::corrupt("a payload's state is none of the three")),
+        let hashes: Option<Vec<u8>> = row.try_get("hashes")?;
+        let place = match (row.try_get("state")?, sealed, hashes) {
+            ("inline", Some(sealed), None) => super::PayloadPlace::Inline(sealed),
+            ("stored", None, Some(hashes)) => super::PayloadPlace::Stored(hashes),
+            ("absent" | "withheld", None, None) => super::PayloadPlace::Absent,
+            _ => return Err(StorageFault::corrupt("a payload's state is none of the four")),
         };
         Ok(Self {
             record: digest(row.try_get("record")?)?,

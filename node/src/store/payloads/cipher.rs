@@ -164,6 +164,14 @@ pub fn open_small(what: &PayloadRef, key: &RecordKey, sealed: &[u8]) -> Result<V
     Ok(out)
 }
 
+/// Bytes that were sealed into `sealed` by [`seal_small`], for who does not keep the size elsewhere. Not to be believed before it opens.
+pub fn small_size(sealed: &[u8]) -> usize {
+    match sealed.len().saturating_sub(HEADER) {
+        0 => 0,
+        more => more.saturating_sub(TAG),
+    }
+}
+
 fn small(what: &PayloadRef, found: usize) -> Result<Geometry, PayloadStoreError> {
     let fault = PayloadStoreError::NotSmall { found, size: what.size };
     if found >= SMALL_PAYLOAD || found as u64 != what.size { Err(fault) } else { Geometry::new(what.size).map_err(|_| fault) }

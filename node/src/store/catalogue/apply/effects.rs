@@ -82,12 +82,13 @@ pub(super) async fn feed(
 
 async fn payloads(conn: &mut SqliteConnection, batch: &Batch) -> Result<(), AppendError> {
     for change in &batch.payloads {
-        let (state, sealed) = change.place.parts();
-        let done = sqlx::query("UPDATE payloads SET state = $3, sealed = $4 WHERE record = $1 AND idx = $2")
+        let (state, sealed, hashes) = change.place.parts();
+        let done = sqlx::query("UPDATE payloads SET state = $3, sealed = $4, hashes = $5 WHERE record = $1 AND idx = $2")
             .bind(change.record.as_bytes())
             .bind(i64::from(change.index))
             .bind(state)
             .bind(sealed)
+            .bind(hashes)
             .execute(&mut *conn)
             .await?;
         if done.rows_affected() == 0 {
