@@ -1,4 +1,6 @@
-use carnet::store::catalogue::{AppendError, Batch, Fate, Intent, Partner, PayloadChange, PayloadPlace, ReadError, RefusalCount};
+use carnet::store::catalogue::{
+    AppendError, Batch, Fate, Intent, Partner, PayloadChange, PayloadPlace, ReadError, RefusalCount, SealedOpening,
+};
 use carnet_protocol::digest::Digest;
 use carnet_protocol::reason::Reason;
 use carnet_protocol::record::{Annotation, Content};
@@ -37,6 +39,13 @@ async fn a_payload_on_its_way_arrives_in_one_transaction() {
     assert_eq!(catalogue.append(arrived).await.unwrap(), []);
     assert_eq!(catalogue.intents().await.unwrap(), []);
     assert_eq!(catalogue.payload(record.id(), 1).await.unwrap().place, PayloadPlace::Stored(vec![5; 32]));
+    let opening = SealedOpening { commitment: Digest::of(b"c"), sealed: vec![1] };
+    for _ in 0..2 {
+        catalogue.append(Batch { openings: vec![(record.id(), opening.clone())], ..Batch::at(NOW) }).await.unwrap();
+        assert_eq!(catalogue.record(record.id()).await.unwrap().openings, std::slice::from_ref(&opening));
+    }
+    let nowhere = Batch { openings: vec![(Digest::of(b"?"), opening)], ..Batch::at(NOW) };
+    assert!(matches!(catalogue.append(nowhere).await, Err(AppendError::NotHeld { .. })));
     // A cursor never goes back.
     assert_eq!(catalogue.cursor(be.country).await.unwrap(), 3);
     assert!(matches!(catalogue.payload(record.id(), 2).await, Err(ReadError::NotFound { .. })));
