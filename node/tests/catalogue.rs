@@ -10,6 +10,8 @@ mod atomic;
 mod crash;
 #[path = "catalogue/effects.rs"]
 mod effects;
+#[path = "catalogue/faults.rs"]
+mod faults;
 #[path = "catalogue/listing.rs"]
 mod listing;
 #[path = "catalogue/sharing.rs"]
