@@ -30,7 +30,7 @@ impl Checkpoint {
         sign_note(&self.text(), &self.origin, public, sign)
     }
 
-    /// Reads a note's text (`LOG-011`). Extension lines after the root are allowed, may not be empty, and are covered by the
+    /// Reads a note's text (`LOG-010`). Extension lines after the root are allowed, may not be empty, and are covered by the
     /// signature; none means anything here.
     ///
     /// # Errors

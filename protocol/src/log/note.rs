@@ -7,10 +7,10 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use crate::digest::Digest;
 use crate::reason::{Fault, Reason};
 
-/// Longest note, in bytes (`LOG-014`): the 16 signatures that C2SP has every verifier accept, of nearly 5 kB each when they are
+/// Longest note, in bytes (`LOG-012`): the 16 signatures that C2SP has every verifier accept, of nearly 5 kB each when they are
 /// to withstand quantum computers.
 pub const MAX_NOTE: usize = 128 * 1024;
-/// Signature lines that are read; a witness adds one each (`LOG-014`).
+/// Signature lines that are read; a witness adds one each (`LOG-012`).
 pub const MAX_NOTE_SIGNATURES: usize = 32;
 
 /// The signature type of plain Ed25519 in a note's key id.

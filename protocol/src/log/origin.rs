@@ -1,9 +1,9 @@
 //! What a log is called.
 
-/// Longest origin, in bytes (`LOG-010`).
+/// Longest origin, in bytes (`LOG-011`).
 pub const MAX_ORIGIN: usize = 128;
 
-/// Whether `text` can be the origin of a log of this profile (`LOG-010`): a URL without its scheme, as `customs.example/nl/log`.
+/// Whether `text` can be the origin of a log of this profile (`LOG-011`): a URL without its scheme, as `customs.example/nl/log`.
 ///
 /// C2SP allows any line; one narrow rule for records, certificates and checkpoints keeps a name from being valid in one of them and
 /// not in another.
