@@ -208,10 +208,10 @@ impl Maker {
     fn check(&self) -> Result<(), Fault> {
         self.office.as_deref().map_or(Ok(()), check_office).map_err(identifier)?;
         self.site.as_deref().map_or(Ok(()), check_locode).map_err(identifier)?;
-        name("node", &self.node)?;
         if !is_origin(&self.log) {
             return Err(Fault::new(Reason::RecordIdentifier, "the log must be a URL without its scheme, as customs.example/nl/log"));
         }
+        name("node", &self.node)?;
         let instrument = self.instrument.iter().flat_map(|i| [&i.maker, &i.model, &i.serial, &i.software]);
         instrument.flatten().try_for_each(|text| name("instrument", text))
     }
