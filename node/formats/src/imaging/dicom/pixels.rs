@@ -181,7 +181,13 @@ fn encapsulated(bytes: &[u8], coding: Coding, description: &Description) -> Resu
         Coding::Jpeg2000 => {
             let shape = jpeg2000::shape_of(bytes)?;
             agree(shape.width, shape.height, usize::from(shape.components))?;
-            jpeg2000::decode(bytes)?.1
+            let mut samples = jpeg2000::decode(bytes)?.1;
+            // A lossy stream of more bits than are stored overshoots, and white must not wrap round to black.
+            let max = u16::MAX >> (16 - description.bits_stored);
+            if description.shift == 0 {
+                samples.iter_mut().for_each(|sample| *sample = (*sample).min(max));
+            }
+            samples
         }
         Coding::Jpeg => {
             let (shape, bands, samples) = jpeg::lossy(bytes)?;
