@@ -1,36 +1,65 @@
-//! Why a file was refused.
+//! Why a file is refused.
 
-/// A file that no decoder takes. The file, or whoever made it, is at fault in every case but `Limit`, where the
-/// operator may know better.
-#[derive(Debug, thiserror::Error)]
+use carnet_protocol::spectrum::ViewError;
+
+use crate::Format;
+
+/// Why a file is not decoded. The fault lies with the file or with whoever wrote it; the file stays as it is.
+///
+/// No message quotes the file's content: it may hold personal data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
-    /// No decoder knows the file by its first bytes or its name.
+    /// No known format begins like this.
     #[error("the format is not known; see `carnet import --help` for those that are")]
-    UnknownFormat,
-    /// The file says that it is of a format and breaks the format's rules.
-    #[error("malformed {format}{}: {what}", offset.map(|at| format!(" at byte {at}")).unwrap_or_default())]
+    Unknown,
+    /// The file departs from its format.
+    #[error("{format}: {what} (at byte {at}); export the file again from the instrument or its software")]
     Malformed {
-        /// The format.
-        format: &'static str,
-        /// Where in the file, if known.
-        offset: Option<u64>,
-        /// What is wrong.
+        /// The format the file was read as.
+        format: Format,
+        /// Offset in the file near which the fault lies.
+        at: u64,
+        /// What was found.
         what: String,
     },
-    /// The file would take more than a limit allows.
-    #[error("too large: {what} is limited to {limit}; split the file or export less of it")]
+    /// A limit is exceeded.
+    #[error("{what} exceeds the limit of {limit}; split the file")]
     Limit {
-        /// What is limited.
+        /// What is too large or too many.
         what: &'static str,
         /// The limit.
         limit: u64,
     },
-    /// The file is lawful, but uses a part of its format that is not read here.
-    #[error("unsupported {format}: {what}")]
+    /// The format is known but this variant of it is not decoded.
+    #[error("{format}: {what} is not supported; export the file in another variant")]
     Unsupported {
-        /// The format.
-        format: &'static str,
-        /// The part, and if possible what to do instead.
+        /// The format the file was read as.
+        format: Format,
+        /// The variant.
         what: String,
     },
+    /// What the file says breaks a rule of the view.
+    #[error("the file's values do not make a valid view: {0}")]
+    View(ViewError),
+}
+
+impl From<ViewError> for FormatError {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Limit { what, limit } => Self::Limit { what, limit },
+            other => Self::View(other),
+        }
+    }
+}
+
+impl FormatError {
+    /// A departure from `format` near byte `at`.
+    pub fn malformed(format: Format, at: usize, what: impl Into<String>) -> Self {
+        Self::Malformed { format, at: at as u64, what: what.into() }
+    }
+
+    /// A variant of `format` that is not decoded.
+    pub fn unsupported(format: Format, what: impl Into<String>) -> Self {
+        Self::Unsupported { format, what: what.into() }
+    }
 }

@@ -8,6 +8,7 @@
 
 mod bounds;
 mod dicom;
+mod error;
 mod guard;
 mod jpeg;
 mod jpeg2000;
@@ -18,9 +19,8 @@ mod tiff;
 
 use carnet_protocol::image::Plane;
 
-use crate::FormatError;
-
 pub use bounds::{MAX_CHANNELS, MAX_DICOM_DEPTH, MAX_IMAGE_SAMPLES, MAX_INFLATED, MAX_JPEG2000_SAMPLES, MAX_PLANES, MAX_TEXT};
+pub use error::ImageFault;
 
 /// What an image file says, personal data set apart.
 #[derive(Debug, Clone, PartialEq)]
@@ -227,8 +227,8 @@ pub struct Rescale {
 }
 
 /// Decodes an image file. The format is judged by the bytes; `file_name` only names views where the file does not.
-pub fn decode(bytes: &[u8], file_name: Option<&str>) -> Result<DecodedImage, FormatError> {
-    let mut image = match ImageFormat::of(bytes).ok_or(FormatError::UnknownFormat)? {
+pub fn decode(bytes: &[u8], file_name: Option<&str>) -> Result<DecodedImage, ImageFault> {
+    let mut image = match ImageFormat::of(bytes).ok_or(ImageFault::Unknown)? {
         ImageFormat::Dicom => dicom::decode(bytes),
         ImageFormat::Jpeg => jpeg::decode(bytes),
         ImageFormat::Png => png::decode(bytes),

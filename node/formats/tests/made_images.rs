@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use carnet_formats::FormatError;
+use carnet_formats::imaging::ImageFault;
 use carnet_formats::imaging::{DecodedImage, ImageFormat, MAX_PLANES, Meaning, decode};
 use image::{ExtendedColorType, ImageEncoder};
 use proptest::prelude::*;
@@ -170,7 +170,7 @@ fn tiff_pages_are_views() {
     assert_eq!((image.views.len(), image.views[2].name.as_str()), (3, "page 3"));
     assert_eq!(image.views[2].channels[0].plane.samples()[0], 2);
     assert!(decode(&tiff(MAX_PLANES as u16), None).is_ok());
-    assert!(matches!(decode(&tiff(MAX_PLANES as u16 + 1), None), Err(FormatError::Limit { .. })));
+    assert!(matches!(decode(&tiff(MAX_PLANES as u16 + 1), None), Err(ImageFault::Limit { .. })));
 }
 
 #[test]
@@ -181,13 +181,13 @@ fn headers_that_promise_too_much_are_refused_before_decoding() {
     let mut crc = flate2::Crc::new();
     crc.update(&big[12..29]);
     big[29..33].copy_from_slice(&crc.sum().to_be_bytes());
-    assert!(matches!(decode(&big, None), Err(FormatError::Limit { .. })));
+    assert!(matches!(decode(&big, None), Err(ImageFault::Limit { .. })));
     let mut big = jpeg(&[0; 4], 2, 2, ExtendedColorType::L8);
     let frame = big.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     big[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
-    assert!(matches!(decode(&big, None), Err(FormatError::Limit { .. })));
-    assert!(matches!(decode(b"GIF89a", None), Err(FormatError::UnknownFormat)));
-    assert!(matches!(decode(&[], None), Err(FormatError::UnknownFormat)));
+    assert!(matches!(decode(&big, None), Err(ImageFault::Limit { .. })));
+    assert!(matches!(decode(b"GIF89a", None), Err(ImageFault::Unknown)));
+    assert!(matches!(decode(&[], None), Err(ImageFault::Unknown)));
 }
 
 proptest! {

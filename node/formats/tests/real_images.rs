@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use carnet_formats::FormatError;
+use carnet_formats::imaging::ImageFault;
 use carnet_formats::imaging::{DecodedImage, ImageFormat, decode};
 
 /// The folder of real data, or none outside of continuous integration.
@@ -87,7 +87,7 @@ fn outcome(data: &Path, file: &Path) -> String {
         Ok(image) => image,
         Err(error) => {
             println!("refused {name}: {error}");
-            assert!(matches!(error, FormatError::Unsupported { .. }), "{name}: {error}");
+            assert!(matches!(error, ImageFault::Unsupported { .. }), "{name}: {error}");
             return format!("refused: {error}");
         }
     };

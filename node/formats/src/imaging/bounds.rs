@@ -2,7 +2,7 @@
 
 use carnet_protocol::image::{MAX_SAMPLES, PlaneError, Shape};
 
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 /// The most samples of all planes of one image together: those of one largest plane, half a GiB.
 pub const MAX_IMAGE_SAMPLES: u64 = MAX_SAMPLES;
@@ -27,25 +27,25 @@ pub(super) fn shape(
     stored_bits: u8,
     channels: u32,
     views: u32,
-) -> Result<Shape, FormatError> {
+) -> Result<Shape, ImageFault> {
     let shape = Shape::new(width, height, stored_bits).map_err(|error| match error {
         PlaneError::Dimensions { .. } if width != 0 && height != 0 => {
-            FormatError::Limit { what: "samples of one image plane", limit: MAX_SAMPLES }
+            ImageFault::Limit { what: "samples of one image plane", limit: MAX_SAMPLES }
         }
-        other => FormatError::Malformed { format, offset: None, what: other.to_string() },
+        other => ImageFault::Malformed { format, offset: None, what: other.to_string() },
     })?;
     if views == 0 || channels == 0 {
-        return Err(FormatError::Malformed { format, offset: None, what: "an image without frames".to_owned() });
+        return Err(ImageFault::Malformed { format, offset: None, what: "an image without frames".to_owned() });
     }
     if channels > MAX_CHANNELS {
-        return Err(FormatError::Limit { what: "channels of one view", limit: u64::from(MAX_CHANNELS) });
+        return Err(ImageFault::Limit { what: "channels of one view", limit: u64::from(MAX_CHANNELS) });
     }
     if u64::from(views) * u64::from(channels) > u64::from(MAX_PLANES) {
-        return Err(FormatError::Limit { what: "planes of one image", limit: u64::from(MAX_PLANES) });
+        return Err(ImageFault::Limit { what: "planes of one image", limit: u64::from(MAX_PLANES) });
     }
     // At most 2^28 * 1000: no overflow.
     if shape.samples() as u64 * u64::from(views) * u64::from(channels) > MAX_IMAGE_SAMPLES {
-        return Err(FormatError::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES });
+        return Err(ImageFault::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES });
     }
     Ok(shape)
 }

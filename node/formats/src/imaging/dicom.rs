@@ -16,22 +16,22 @@ use super::bounds::MAX_INFLATED;
 use super::{
     Channel, DecodedImage, Geometry, ImageFormat, Instrument, Meaning, Pitch, PitchPlane, Polarity, Rescale, SINGLE, View, raster,
 };
-use crate::FormatError;
+use crate::imaging::ImageFault;
 use pixels::{Coding, Description};
 use reader::DataSet;
 
 const FORMAT: &str = "DICOM";
 
-fn malformed(what: &str) -> FormatError {
-    FormatError::Malformed { format: FORMAT, offset: None, what: what.to_owned() }
+fn malformed(what: &str) -> ImageFault {
+    ImageFault::Malformed { format: FORMAT, offset: None, what: what.to_owned() }
 }
 
-fn unsupported(what: String) -> FormatError {
-    FormatError::Unsupported { format: FORMAT, what }
+fn unsupported(what: String) -> ImageFault {
+    ImageFault::Unsupported { format: FORMAT, what }
 }
 
 /// Decodes a DICOM or DICOS file.
-pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageFault> {
     let (meta, start) = reader::read_meta(bytes)?;
     let syntax = meta.get(&tags::TRANSFER_SYNTAX).copied().unwrap_or_default();
     let syntax = String::from_utf8_lossy(syntax);
@@ -57,19 +57,19 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
 }
 
 /// A deflated data set (PS3.5 A.5), inflated up to the limit.
-fn inflate(deflated: &[u8]) -> Result<Vec<u8>, FormatError> {
+fn inflate(deflated: &[u8]) -> Result<Vec<u8>, ImageFault> {
     let mut inflated = Vec::new();
     flate2::read::DeflateDecoder::new(deflated)
         .take(MAX_INFLATED + 1)
         .read_to_end(&mut inflated)
         .map_err(|error| malformed(&format!("the deflated data set: {error}")))?;
     if inflated.len() as u64 > MAX_INFLATED {
-        return Err(FormatError::Limit { what: "an inflated DICOM data set", limit: MAX_INFLATED });
+        return Err(ImageFault::Limit { what: "an inflated DICOM data set", limit: MAX_INFLATED });
     }
     Ok(inflated)
 }
 
-fn image(set: &DataSet<'_>, coding: Coding) -> Result<DecodedImage, FormatError> {
+fn image(set: &DataSet<'_>, coding: Coding) -> Result<DecodedImage, ImageFault> {
     refuse_without_pixels(set)?;
     let description = Description::read(set)?;
     let mut notes = Vec::new();
@@ -142,7 +142,7 @@ fn image(set: &DataSet<'_>, coding: Coding) -> Result<DecodedImage, FormatError>
 }
 
 /// Files that are lawful and hold no image that could be decoded here, each refused by its name.
-fn refuse_without_pixels(set: &DataSet<'_>) -> Result<(), FormatError> {
+fn refuse_without_pixels(set: &DataSet<'_>) -> Result<(), ImageFault> {
     let class = values::text(set, tags::SOP_CLASS).unwrap_or_default();
     match class.strip_prefix("1.2.840.10008.5.1.4.1.1.501.") {
         Some("3") => {

@@ -2,14 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 /// Runs a foreign decoder. Our own code proves that it does not panic; foreign decoders of complex formats have a
 /// record of panics on hostile input, and one bad file must cost that file alone. What `decode` captures is dropped
 /// or unused after a panic, so no half-changed state is seen.
-pub(super) fn guarded<T>(format: &'static str, decode: impl FnOnce() -> Result<T, FormatError>) -> Result<T, FormatError> {
+pub(super) fn guarded<T>(format: &'static str, decode: impl FnOnce() -> Result<T, ImageFault>) -> Result<T, ImageFault> {
     catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(FormatError::Malformed { format, offset: None, what: "the decoder gave up on it".to_owned() }))
+        .unwrap_or_else(|_| Err(ImageFault::Malformed { format, offset: None, what: "the decoder gave up on it".to_owned() }))
 }
 
 #[cfg(test)]
@@ -18,7 +18,7 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_a_refusal() {
-        let result = guarded("test", || -> Result<(), FormatError> { panic!("as a broken decoder does") });
-        assert!(matches!(result, Err(FormatError::Malformed { format: "test", .. })));
+        let result = guarded("test", || -> Result<(), ImageFault> { panic!("as a broken decoder does") });
+        assert!(matches!(result, Err(ImageFault::Malformed { format: "test", .. })));
     }
 }

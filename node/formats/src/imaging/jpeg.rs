@@ -7,14 +7,14 @@ use image::{ColorType, ImageDecoder, Limits, codecs::jpeg::JpegDecoder};
 use super::bounds::{self, MAX_IMAGE_SAMPLES};
 use super::guard::guarded;
 use super::{DecodedImage, ImageFormat, Meaning, jpeg_lossless, raster};
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 const FORMAT: &str = "JPEG";
 /// What the decoder may hold besides the pixels: coefficients of a progressive image are two bytes a sample.
 const SCRATCH: u64 = MAX_IMAGE_SAMPLES * 2;
 
 /// Decodes a JPEG file. Values are for display, but for lossless JPEG, which nobody uses for display.
-pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageFault> {
     let (shape, bands, pixels, meaning) = if frame_header(bytes)?.process == LOSSLESS {
         let frame = jpeg_lossless::Frame::open(bytes)?;
         let shape = bounds::shape(FORMAT, frame.width(), frame.height(), frame.precision().max(8), frame.components() as u32, 1)?;
@@ -28,10 +28,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
 }
 
 /// Pixels of a baseline or progressive JPEG: shape, bands (1 or 3), interleaved samples.
-pub(super) fn lossy(bytes: &[u8]) -> Result<(carnet_protocol::image::Shape, usize, Vec<u16>), FormatError> {
+pub(super) fn lossy(bytes: &[u8]) -> Result<(carnet_protocol::image::Shape, usize, Vec<u16>), ImageFault> {
     let header = frame_header(bytes)?;
     if header.process == LOSSLESS || header.precision != 8 {
-        return Err(FormatError::Unsupported {
+        return Err(ImageFault::Unsupported {
             format: FORMAT,
             what: format!("process {:#04x} with {} bits a sample", header.process, header.precision),
         });
@@ -48,7 +48,7 @@ pub(super) fn lossy(bytes: &[u8]) -> Result<(carnet_protocol::image::Shape, usiz
             ColorType::L8 => 1,
             ColorType::Rgb8 => 3,
             other => {
-                return Err(FormatError::Unsupported { format: FORMAT, what: format!("{other:?} pixels") });
+                return Err(ImageFault::Unsupported { format: FORMAT, what: format!("{other:?} pixels") });
             }
         };
         let shape = bounds::shape(FORMAT, width, height, 8, bands, 1)?;
@@ -70,8 +70,8 @@ struct FrameHeader {
 }
 
 /// The first frame header of a JPEG stream, found by walking its marker segments.
-fn frame_header(bytes: &[u8]) -> Result<FrameHeader, FormatError> {
-    let bad = |at: usize, what: &str| FormatError::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() };
+fn frame_header(bytes: &[u8]) -> Result<FrameHeader, ImageFault> {
+    let bad = |at: usize, what: &str| ImageFault::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() };
     let mut at = 2;
     loop {
         let Some(&[0xff, marker]) = bytes.get(at..at + 2) else {
@@ -103,10 +103,10 @@ fn frame_header(bytes: &[u8]) -> Result<FrameHeader, FormatError> {
     }
 }
 
-fn error(error: image::ImageError) -> FormatError {
+fn error(error: image::ImageError) -> ImageFault {
     match error {
-        image::ImageError::Limits(_) => FormatError::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES },
-        image::ImageError::Unsupported(what) => FormatError::Unsupported { format: FORMAT, what: what.to_string() },
-        other => FormatError::Malformed { format: FORMAT, offset: None, what: other.to_string() },
+        image::ImageError::Limits(_) => ImageFault::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES },
+        image::ImageError::Unsupported(what) => ImageFault::Unsupported { format: FORMAT, what: what.to_string() },
+        other => ImageFault::Malformed { format: FORMAT, offset: None, what: other.to_string() },
     }
 }

@@ -8,7 +8,7 @@ use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
 use super::bounds::MAX_JPEG2000_SAMPLES;
 use super::guard::guarded;
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 const FORMAT: &str = "JPEG 2000";
 /// The most tiles. T.800 allows 65,535; scanners make one, or some hundreds.
@@ -33,16 +33,16 @@ pub(super) struct Survey {
     pub(super) signed: bool,
 }
 
-fn bad(at: usize, what: &str) -> FormatError {
-    FormatError::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
+fn bad(at: usize, what: &str) -> ImageFault {
+    ImageFault::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
 }
 
-fn unsupported(what: &str) -> FormatError {
-    FormatError::Unsupported { format: FORMAT, what: what.to_owned() }
+fn unsupported(what: &str) -> ImageFault {
+    ImageFault::Unsupported { format: FORMAT, what: what.to_owned() }
 }
 
 /// The raw codestream in `bytes`: some writers wrap it in a JP2 file although DICOM forbids it.
-fn codestream(bytes: &[u8]) -> Result<&[u8], FormatError> {
+fn codestream(bytes: &[u8]) -> Result<&[u8], ImageFault> {
     if bytes.starts_with(&[0xff, 0x4f]) {
         return Ok(bytes);
     }
@@ -54,7 +54,7 @@ fn codestream(bytes: &[u8]) -> Result<&[u8], FormatError> {
 }
 
 /// Walks all marker segments of a codestream, checks what they make a decoder reserve, and returns the image's shape.
-pub(super) fn survey(bytes: &[u8]) -> Result<Survey, FormatError> {
+pub(super) fn survey(bytes: &[u8]) -> Result<Survey, ImageFault> {
     let word = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]])).ok_or_else(|| bad(at, "cut short"));
     let long = |at: usize| bytes.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]])).ok_or_else(|| bad(at, "cut short"));
     let mut survey = None;
@@ -101,7 +101,7 @@ pub(super) fn survey(bytes: &[u8]) -> Result<Survey, FormatError> {
 }
 
 /// Reads a SIZ segment at `at`, whose body begins two bytes after its length.
-fn size(at: usize, long: &dyn Fn(usize) -> Result<u32, FormatError>, body: &[u8]) -> Result<Survey, FormatError> {
+fn size(at: usize, long: &dyn Fn(usize) -> Result<u32, ImageFault>, body: &[u8]) -> Result<Survey, ImageFault> {
     let [x1, y1, x0, y0, tw, th, tx, ty] = {
         let mut fields = [0; 8];
         for (index, field) in fields.iter_mut().enumerate() {
@@ -122,11 +122,11 @@ fn size(at: usize, long: &dyn Fn(usize) -> Result<u32, FormatError>, body: &[u8]
     }
     let (width, height) = (x1 - x0, y1 - y0);
     if u64::from(width) * u64::from(height) * u64::from(components) > MAX_JPEG2000_SAMPLES {
-        return Err(FormatError::Limit { what: "samples of a JPEG 2000 frame", limit: MAX_JPEG2000_SAMPLES });
+        return Err(ImageFault::Limit { what: "samples of a JPEG 2000 frame", limit: MAX_JPEG2000_SAMPLES });
     }
     let tiles = u64::from((x1 - tx).div_ceil(tw)) * u64::from((y1 - ty).div_ceil(th));
     if tiles > MAX_TILES {
-        return Err(FormatError::Limit { what: "tiles of a JPEG 2000 frame", limit: MAX_TILES });
+        return Err(ImageFault::Limit { what: "tiles of a JPEG 2000 frame", limit: MAX_TILES });
     }
     if each.chunks_exact(3).any(|component| component != [each[0], 1, 1]) {
         return Err(unsupported("components of differing depth or resolution"));
@@ -135,7 +135,7 @@ fn size(at: usize, long: &dyn Fn(usize) -> Result<u32, FormatError>, body: &[u8]
 }
 
 /// Checks the parameters of a coding style: levels, code block width and height, style, transform, precincts.
-fn coding_style(at: usize, style: u8, parameters: &[u8]) -> Result<(), FormatError> {
+fn coding_style(at: usize, style: u8, parameters: &[u8]) -> Result<(), ImageFault> {
     let &[levels, block_width, block_height, _, _, ref precincts @ ..] = parameters else {
         return Err(bad(at, "a short coding style"));
     };
@@ -161,7 +161,7 @@ fn coding_style(at: usize, style: u8, parameters: &[u8]) -> Result<(), FormatErr
 }
 
 /// Decodes a codestream whose shape the caller has seen by [`shape_of`] and checked: interleaved samples.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Survey, Vec<u16>), FormatError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<(Survey, Vec<u16>), ImageFault> {
     let bytes = codestream(bytes)?;
     let survey = survey(bytes)?;
     if survey.precision > 16 {
@@ -196,6 +196,6 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Survey, Vec<u16>), FormatError> {
 }
 
 /// The shape of a frame, for the checks before [`decode`].
-pub(super) fn shape_of(bytes: &[u8]) -> Result<Survey, FormatError> {
+pub(super) fn shape_of(bytes: &[u8]) -> Result<Survey, ImageFault> {
     survey(codestream(bytes)?)
 }

@@ -4,7 +4,7 @@
 //!
 //! `bytes -> Frame::open (headers, bounds) -> decode -> interleaved samples`.
 
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 const FORMAT: &str = "lossless JPEG";
 const MAX_COMPONENTS: usize = 4;
@@ -57,17 +57,17 @@ pub(super) struct Frame<'a> {
     scan_offset: usize,
 }
 
-fn bad(at: usize, what: &str) -> FormatError {
-    FormatError::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
+fn bad(at: usize, what: &str) -> ImageFault {
+    ImageFault::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
 }
 
-fn unsupported(what: &str) -> FormatError {
-    FormatError::Unsupported { format: FORMAT, what: what.to_owned() }
+fn unsupported(what: &str) -> ImageFault {
+    ImageFault::Unsupported { format: FORMAT, what: what.to_owned() }
 }
 
 impl<'a> Frame<'a> {
     /// Reads all headers up to the scan. Allocates nothing that depends on the dimensions.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, FormatError> {
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, ImageFault> {
         if !bytes.starts_with(&[0xff, 0xd8]) {
             return Err(bad(0, "no start of image"));
         }
@@ -199,7 +199,7 @@ impl<'a> Frame<'a> {
     }
 
     /// All samples, interleaved. The caller has checked the dimensions against its limits.
-    pub(super) fn decode(&self) -> Result<Vec<u16>, FormatError> {
+    pub(super) fn decode(&self) -> Result<Vec<u16>, ImageFault> {
         let bands = self.components();
         let stride = self.width * bands;
         let total = stride * self.height;

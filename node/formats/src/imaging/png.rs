@@ -7,14 +7,14 @@ use image::{ColorType, ImageDecoder, Limits, codecs::png::PngDecoder};
 use super::bounds::{self, MAX_IMAGE_SAMPLES};
 use super::guard::guarded;
 use super::{DecodedImage, ImageFormat, Meaning, raster};
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 const FORMAT: &str = "PNG";
 /// What the decoder may hold besides the pixels: its inflate window, palettes and text chunks.
 const SCRATCH: u64 = 1 << 24;
 
 /// Decodes a PNG. Grey of 16 bits is taken as raw values, all else as values for display.
-pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageFault> {
     let (shape, bands, alpha, pixels) = guarded(FORMAT, || {
         let mut limits = Limits::default();
         limits.max_alloc = Some(MAX_IMAGE_SAMPLES * 2 + SCRATCH);
@@ -30,7 +30,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
             ColorType::Rgb16 => (16, 3, 0),
             ColorType::Rgba16 => (16, 3, 1),
             other => {
-                return Err(FormatError::Unsupported { format: FORMAT, what: format!("{other:?} pixels") });
+                return Err(ImageFault::Unsupported { format: FORMAT, what: format!("{other:?} pixels") });
             }
         };
         let shape = bounds::shape(FORMAT, width, height, bits, bands + alpha, 1)?;
@@ -54,10 +54,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
     Ok(raster::image(ImageFormat::Png, vec![raster::view("main".to_owned(), channels)], notes))
 }
 
-fn error(error: image::ImageError) -> FormatError {
+fn error(error: image::ImageError) -> ImageFault {
     match error {
-        image::ImageError::Limits(_) => FormatError::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES },
-        image::ImageError::Unsupported(what) => FormatError::Unsupported { format: FORMAT, what: what.to_string() },
-        other => FormatError::Malformed { format: FORMAT, offset: None, what: other.to_string() },
+        image::ImageError::Limits(_) => ImageFault::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES },
+        image::ImageError::Unsupported(what) => ImageFault::Unsupported { format: FORMAT, what: what.to_string() },
+        other => ImageFault::Malformed { format: FORMAT, offset: None, what: other.to_string() },
     }
 }

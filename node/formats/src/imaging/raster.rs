@@ -3,7 +3,7 @@
 use carnet_protocol::image::{Plane, Shape};
 
 use super::{Channel, DecodedImage, Geometry, ImageFormat, Instrument, Meaning, Polarity, Rescale, SINGLE, View};
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 /// Names of the three channels of a colour image.
 const COLOURS: [&str; 3] = ["red", "green", "blue"];
@@ -19,7 +19,7 @@ pub(super) fn channels(
     bands: usize,
     pixels: &[u16],
     meaning: Meaning,
-) -> Result<Vec<Channel>, FormatError> {
+) -> Result<Vec<Channel>, ImageFault> {
     let grey = bands == 3 && pixels.chunks_exact(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
     let kept = if grey { 1 } else { bands };
     (0..kept)
@@ -43,8 +43,8 @@ pub(super) fn channels(
 }
 
 /// A plane, or the refusal of a file whose decoder gave other samples than its header promised.
-pub(super) fn plane(format: &'static str, shape: Shape, samples: Vec<u16>) -> Result<Plane, FormatError> {
-    Plane::new(shape, samples).map_err(|error| FormatError::Malformed { format, offset: None, what: error.to_string() })
+pub(super) fn plane(format: &'static str, shape: Shape, samples: Vec<u16>) -> Result<Plane, ImageFault> {
+    Plane::new(shape, samples).map_err(|error| ImageFault::Malformed { format, offset: None, what: error.to_string() })
 }
 
 /// An image of these views and nothing else known.

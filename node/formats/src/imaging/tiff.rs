@@ -9,18 +9,18 @@ use tiff::tags::Tag;
 use super::bounds::{self, MAX_IMAGE_SAMPLES, MAX_PLANES, MAX_TEXT};
 use super::guard::guarded;
 use super::{Acquired, DecodedImage, ImageFormat, Instrument, Meaning, raster};
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 const FORMAT: &str = "TIFF";
 /// The most bytes of one directory value: strip offsets of the tallest image, 8 bytes each.
 const MAX_DIRECTORY_VALUE: usize = 1 << 23;
 
 /// Decodes a TIFF. Grey and multi-band images of 16 bits are taken as raw values, all else as values for display.
-pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageFault> {
     guarded(FORMAT, || pages(bytes))
 }
 
-fn pages(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
+fn pages(bytes: &[u8]) -> Result<DecodedImage, ImageFault> {
     let mut limits = Limits::default();
     // Of each page; what all pages take together is counted below.
     limits.decoding_buffer_size = MAX_IMAGE_SAMPLES as usize * 2;
@@ -55,7 +55,7 @@ fn pages(bytes: &[u8]) -> Result<DecodedImage, FormatError> {
             total = read_page(&mut decoder, page, total, &mut image)?;
         }
         if page > MAX_PLANES || planes(&image) > MAX_PLANES as usize {
-            return Err(FormatError::Limit { what: "planes of one image", limit: u64::from(MAX_PLANES) });
+            return Err(ImageFault::Limit { what: "planes of one image", limit: u64::from(MAX_PLANES) });
         }
         if !decoder.more_images() {
             break;
@@ -77,7 +77,7 @@ fn planes(image: &DecodedImage) -> usize {
 }
 
 /// Decodes the current page onto `image` and returns the samples of all pages until now, which were `total`.
-fn read_page(decoder: &mut Decoder<Cursor<&[u8]>>, page: u32, total: u64, image: &mut DecodedImage) -> Result<u64, FormatError> {
+fn read_page(decoder: &mut Decoder<Cursor<&[u8]>>, page: u32, total: u64, image: &mut DecodedImage) -> Result<u64, ImageFault> {
     let (width, height) = decoder.dimensions().map_err(error)?;
     let (bits, bands, alpha) = match decoder.colortype().map_err(error)? {
         ColorType::Gray(bits) => (bits, 1, 0),
@@ -93,7 +93,7 @@ fn read_page(decoder: &mut Decoder<Cursor<&[u8]>>, page: u32, total: u64, image:
     let shape = bounds::shape(FORMAT, width, height, bits, u32::from(bands + alpha), 1)?;
     let total = total + shape.samples() as u64 * u64::from(bands + alpha);
     if total > MAX_IMAGE_SAMPLES {
-        return Err(FormatError::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES });
+        return Err(ImageFault::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES });
     }
     let (bands, alpha) = (usize::from(bands), usize::from(alpha));
     let pixels: Vec<u16> = match decoder.read_image().map_err(error)? {
@@ -124,17 +124,17 @@ fn date_time(text: &str) -> Option<Acquired> {
     super::dicom::time::seconds(digits.get(..8)?, digits.get(8..14)?, None)
 }
 
-fn malformed(what: &str) -> FormatError {
-    FormatError::Malformed { format: FORMAT, offset: None, what: what.to_owned() }
+fn malformed(what: &str) -> ImageFault {
+    ImageFault::Malformed { format: FORMAT, offset: None, what: what.to_owned() }
 }
 
-fn unsupported(what: String) -> FormatError {
-    FormatError::Unsupported { format: FORMAT, what }
+fn unsupported(what: String) -> ImageFault {
+    ImageFault::Unsupported { format: FORMAT, what }
 }
 
-fn error(error: tiff::TiffError) -> FormatError {
+fn error(error: tiff::TiffError) -> ImageFault {
     match error {
-        tiff::TiffError::LimitsExceeded => FormatError::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES },
+        tiff::TiffError::LimitsExceeded => ImageFault::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES },
         tiff::TiffError::UnsupportedError(what) => unsupported(what.to_string()),
         other => malformed(&other.to_string()),
     }

@@ -7,7 +7,7 @@ use carnet_protocol::image::Shape;
 use super::super::{bounds, jpeg, jpeg_lossless, jpeg2000};
 use super::reader::{DataSet, Value};
 use super::{FORMAT, malformed, rle, tags, unsupported, values};
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 /// How frames are coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) struct Description {
 }
 
 impl Description {
-    pub(super) fn read(set: &DataSet<'_>) -> Result<Self, FormatError> {
+    pub(super) fn read(set: &DataSet<'_>) -> Result<Self, ImageFault> {
         let number = |tag, what: &str| values::whole(set, tag).ok_or_else(|| malformed(&format!("no {what}")));
         let allocated = number(tags::BITS_ALLOCATED, "BitsAllocated (0028,0100)")?;
         let bits_stored = values::whole(set, tags::BITS_STORED).unwrap_or(allocated);
@@ -88,7 +88,7 @@ impl Description {
 }
 
 /// Each frame's samples, bands interleaved.
-pub(super) fn frames(set: &DataSet<'_>, coding: Coding, description: &Description) -> Result<Vec<Vec<u16>>, FormatError> {
+pub(super) fn frames(set: &DataSet<'_>, coding: Coding, description: &Description) -> Result<Vec<Vec<u16>>, ImageFault> {
     let pixels = set.get(tags::PIXEL_DATA).ok_or_else(|| malformed("no pixel data (7FE0,0010)"))?;
     match (&pixels.value, coding) {
         (Value::Bytes(bytes), Coding::Native) => native(bytes, description),
@@ -99,7 +99,7 @@ pub(super) fn frames(set: &DataSet<'_>, coding: Coding, description: &Descriptio
     }
 }
 
-fn native(bytes: &[u8], description: &Description) -> Result<Vec<Vec<u16>>, FormatError> {
+fn native(bytes: &[u8], description: &Description) -> Result<Vec<Vec<u16>>, ImageFault> {
     let frame_samples = description.samples_a_frame();
     // At most 2^29: the shape is bounded.
     let frame_bytes = frame_samples * description.bytes_each;
@@ -125,7 +125,7 @@ fn interleave(cells: &[u16], bands: usize) -> Vec<u16> {
 }
 
 /// The coded bytes of each frame, put together from fragments.
-fn split_frames<'a>(fragments: &[&'a [u8]], frames: u32) -> Result<Vec<Cow<'a, [u8]>>, FormatError> {
+fn split_frames<'a>(fragments: &[&'a [u8]], frames: u32) -> Result<Vec<Cow<'a, [u8]>>, ImageFault> {
     let Some((table, fragments)) = fragments.split_first() else {
         return Err(malformed("encapsulated pixel data without an offset table"));
     };
@@ -162,7 +162,7 @@ fn split_frames<'a>(fragments: &[&'a [u8]], frames: u32) -> Result<Vec<Cow<'a, [
     Ok(split)
 }
 
-fn encapsulated(bytes: &[u8], coding: Coding, description: &Description) -> Result<Vec<u16>, FormatError> {
+fn encapsulated(bytes: &[u8], coding: Coding, description: &Description) -> Result<Vec<u16>, ImageFault> {
     let (width, height) = (description.shape.width(), description.shape.height());
     let bands = description.bands as usize;
     let agree = |w: u32, h: u32, b: usize| {

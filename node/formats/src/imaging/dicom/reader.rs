@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::super::bounds::MAX_DICOM_DEPTH;
 use super::{FORMAT, tags};
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 const UNDEFINED: u32 = u32::MAX;
 const ITEM: u32 = 0xfffe_e000;
@@ -53,7 +53,7 @@ impl<'a> DataSet<'a> {
 
     /// Reads the data set in `bytes` from `start`; `explicit` tells how value representations are written.
     /// Ends with the pixel data, or with the bytes.
-    pub(super) fn read(bytes: &'a [u8], start: usize, explicit: bool) -> Result<Self, FormatError> {
+    pub(super) fn read(bytes: &'a [u8], start: usize, explicit: bool) -> Result<Self, ImageFault> {
         let mut set = Self::default();
         let mut reader = Reader { bytes, at: start };
         // Open sequences and items, innermost last.
@@ -125,7 +125,7 @@ impl<'a> DataSet<'a> {
 }
 
 /// The file meta information: from byte 132, always explicit. Returns its elements and where the data set begins.
-pub(super) fn read_meta(bytes: &[u8]) -> Result<(BTreeMap<u32, &[u8]>, usize), FormatError> {
+pub(super) fn read_meta(bytes: &[u8]) -> Result<(BTreeMap<u32, &[u8]>, usize), ImageFault> {
     let mut reader = Reader { bytes, at: 132 };
     let mut meta = BTreeMap::new();
     while reader.bytes.get(reader.at..reader.at + 2) == Some(&[2, 0]) {
@@ -152,7 +152,7 @@ struct Level {
     item: bool,
 }
 
-fn push(open: &mut Vec<Level>, level: Level, at: usize) -> Result<(), FormatError> {
+fn push(open: &mut Vec<Level>, level: Level, at: usize) -> Result<(), ImageFault> {
     // A sequence and its item are two levels of ours.
     if open.len() >= 2 * MAX_DICOM_DEPTH {
         return Err(bad(at, "sequences are nested too deeply"));
@@ -175,8 +175,8 @@ fn name(tag: u32) -> String {
     format!("({:04x},{:04x})", tag >> 16, tag & 0xffff)
 }
 
-fn bad(at: usize, what: &str) -> FormatError {
-    FormatError::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
+fn bad(at: usize, what: &str) -> ImageFault {
+    ImageFault::Malformed { format: FORMAT, offset: Some(at as u64), what: what.to_owned() }
 }
 
 /// Group and element, each little endian in the file.
@@ -197,7 +197,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Takes the next `N` bytes, which must lie before `end`.
-    fn take<const N: usize>(&mut self, end: usize) -> Result<[u8; N], FormatError> {
+    fn take<const N: usize>(&mut self, end: usize) -> Result<[u8; N], ImageFault> {
         let taken = self.bytes[..end].get(self.at..).and_then(|rest| rest.first_chunk::<N>());
         let taken = taken.ok_or_else(|| bad(self.at, "an element header is cut short"))?;
         self.at += N;
@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element's tag, representation and length; `at` is then at its value.
-    fn header(&mut self, explicit: bool, end: usize) -> Result<Header, FormatError> {
+    fn header(&mut self, explicit: bool, end: usize) -> Result<Header, ImageFault> {
         let [g0, g1, e0, e1] = self.take(end)?;
         let tag = tag_of([g0, g1, e0, e1]);
         if !explicit || tag >> 16 == 0xfffe {
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The fragments of encapsulated pixel data, up to and over its delimiter.
-    fn fragments(&mut self) -> Result<Vec<&'a [u8]>, FormatError> {
+    fn fragments(&mut self) -> Result<Vec<&'a [u8]>, ImageFault> {
         let mut fragments = Vec::new();
         loop {
             let at = self.at;

@@ -1,11 +1,11 @@
 //! RLE lossless (PS3.5 annex G): byte planes, most significant first, each packed by runs.
 
 use super::FORMAT;
-use crate::FormatError;
+use crate::imaging::ImageFault;
 
 /// Unpacks one frame of `pixels` pixels with `bands` samples of `bytes_each` (1 or 2) bytes: interleaved samples.
-pub(super) fn decode(data: &[u8], pixels: usize, bands: usize, bytes_each: usize) -> Result<Vec<u16>, FormatError> {
-    let bad = |what: &str| FormatError::Malformed { format: FORMAT, offset: None, what: format!("RLE frame: {what}") };
+pub(super) fn decode(data: &[u8], pixels: usize, bands: usize, bytes_each: usize) -> Result<Vec<u16>, ImageFault> {
+    let bad = |what: &str| ImageFault::Malformed { format: FORMAT, offset: None, what: format!("RLE frame: {what}") };
     let word = |index: usize| data.get(index * 4..index * 4 + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
     let segments = bands * bytes_each;
     if word(0) != Some(segments) || segments > 15 {

@@ -92,7 +92,7 @@ impl Draft {
         bytes
     }
 
-    fn decode(&self) -> Result<DecodedImage, FormatError> {
+    fn decode(&self) -> Result<DecodedImage, ImageFault> {
         decode(&self.file())
     }
 }
@@ -157,9 +157,9 @@ fn frames_become_views_and_the_data_must_suffice() {
     let short = Draft::new(1, 2, 16).text(tags::FRAMES, b"IS", "3").native(&[1, 2, 3, 4, 5]);
     assert!(short.decode().unwrap_err().to_string().contains("10 bytes of pixels where 12 are due"));
     let many = Draft::new(1, 2, 16).text(tags::FRAMES, b"IS", "1001").native(&[1, 2]);
-    assert!(matches!(many.decode(), Err(FormatError::Limit { .. })));
+    assert!(matches!(many.decode(), Err(ImageFault::Limit { .. })));
     let huge = Draft::new(65535, 65535, 16).native(&[1, 2]);
-    assert!(matches!(huge.decode(), Err(FormatError::Limit { .. })));
+    assert!(matches!(huge.decode(), Err(ImageFault::Limit { .. })));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn deflated_sets_are_read() {
 fn what_is_not_read_is_refused_by_name() {
     let says = |draft: &Draft, words: &str| {
         let error = draft.decode().unwrap_err();
-        assert!(matches!(error, FormatError::Unsupported { .. }) && error.to_string().contains(words), "{error}");
+        assert!(matches!(error, ImageFault::Unsupported { .. }) && error.to_string().contains(words), "{error}");
     };
     let tdr = Draft::new(1, 1, 16).text(tags::SOP_CLASS, b"UI", "1.2.840.10008.5.1.4.1.1.501.3");
     says(&tdr, "TDR");

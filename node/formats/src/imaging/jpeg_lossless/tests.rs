@@ -130,5 +130,5 @@ fn other_processes_are_refused_by_name() {
     let mut bytes = encode(&[1, 2, 3, 4], 2, 1, 16, 1, 0);
     let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc3]).unwrap();
     bytes[frame + 1] = 0xc0;
-    assert!(matches!(Frame::open(&bytes), Err(FormatError::Unsupported { .. })));
+    assert!(matches!(Frame::open(&bytes), Err(ImageFault::Unsupported { .. })));
 }
