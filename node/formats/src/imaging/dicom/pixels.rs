@@ -93,6 +93,9 @@ pub(super) fn frames(set: &DataSet<'_>, coding: Coding, description: &Descriptio
     match (&pixels.value, coding) {
         (Value::Bytes(bytes), Coding::Native) => native(bytes, description),
         (Value::Fragments(fragments), coding) if coding != Coding::Native => {
+            let coded_bytes = fragments.iter().map(|fragment| fragment.len()).sum();
+            let samples = description.samples_a_frame() as u64 * u64::from(description.frames);
+            bounds::worth(FORMAT, samples, coded_bytes)?;
             split_frames(fragments, description.frames)?.into_iter().map(|frame| encapsulated(&frame, coding, description)).collect()
         }
         _ => Err(malformed("the pixel data is not coded as the transfer syntax says")),
