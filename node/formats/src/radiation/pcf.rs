@@ -98,6 +98,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SpectrumView, FormatError> {
     if builder.view.measurements.is_empty() {
         return Err(bad(bytes.len(), "there is no spectrum"));
     }
+    // Titles name the background; what stands beside one is what was inspected.
+    let measurements = &mut builder.view.measurements;
+    if measurements.iter().any(|m| m.class == MeasurementClass::Background) {
+        let unsaid = measurements.iter_mut().filter(|m| m.class == MeasurementClass::NotSpecified);
+        unsaid.for_each(|m| m.class = MeasurementClass::Foreground);
+    }
     Ok(builder.view)
 }
 
