@@ -1,7 +1,7 @@
 //! Customs declarations in JSON or CSV.
 //!
 //! `bytes -> decode -> Vec<Declaration>`: one a JSON object, or one a group of CSV rows. Field names are ours, or those of the WCO Data Model
-//! and ICS2 in the table of spec/11-spectrum.md's sister chapter on records; case, spaces and punctuation in names do not matter.
+//! and ICS2 in the table at the end of spec/11-spectrum.md; case, spaces and punctuation in names do not matter.
 //!
 //! What names a person or a firm is kept apart in [`Declaration::personal`], so that the record builder can commit to it and leave it out.
 //! Identifiers are not judged here: the record builder does that where they enter.

@@ -65,7 +65,7 @@ fn read(declaration: &mut Declaration, fields: &Map<String, Value>, in_item: boo
             _ => field(name),
         };
         match found {
-            Some((ours, found)) => value_of(declaration, ours, ours, found, value, 0).map_err(|misfit| (ours, misfit))?,
+            Some((ours, found)) => value_of(declaration, ours, found, value, 0).map_err(|misfit| (ours, misfit))?,
             None if declaration.unread.len() < 256 => declaration.unread.push(name.chars().take(64).collect()),
             None => {}
         }
@@ -74,22 +74,15 @@ fn read(declaration: &mut Declaration, fields: &Map<String, Value>, in_item: boo
 }
 
 /// Fills a field with a text, number or list; a party may be an object, whose parts become `consignor.name` and so on.
-fn value_of(
-    declaration: &mut Declaration,
-    ours: &'static str,
-    name: &str,
-    found: Field,
-    value: &Value,
-    depth: usize,
-) -> Result<(), Misfit> {
+fn value_of(declaration: &mut Declaration, name: &str, found: Field, value: &Value, depth: usize) -> Result<(), Misfit> {
     match value {
         Value::Null => Ok(()),
         Value::String(text) => fill(declaration, name, found, text),
         Value::Number(number) => fill(declaration, name, found, &number.to_string()),
-        Value::Array(values) if depth < 2 => values.iter().try_for_each(|value| value_of(declaration, ours, name, found, value, depth + 1)),
+        Value::Array(values) if depth < 2 => values.iter().try_for_each(|value| value_of(declaration, name, found, value, depth + 1)),
         Value::Object(parts) if depth < 2 && matches!(found, Field::Personal) => parts.iter().try_for_each(|(part, value)| {
             let part: String = part.chars().take(64).collect();
-            value_of(declaration, ours, &format!("{name}.{part}"), found, value, depth + 1)
+            value_of(declaration, &format!("{name}.{part}"), found, value, depth + 1)
         }),
         _ => Err(Misfit::Value("has a value of another type")),
     }

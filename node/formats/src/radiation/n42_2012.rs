@@ -239,8 +239,8 @@ impl State {
 
     fn finish(mut self) -> Result<SpectrumView, FormatError> {
         // A file without references and with one calibration means that one.
-        let energies = self.calibrations.values().filter(|raw| raw.widths.is_empty());
-        let only = if energies.clone().count() == 1 { energies.cloned().next() } else { None };
+        let mut energies = self.calibrations.values().filter(|raw| raw.widths.is_empty());
+        let only = if energies.clone().count() == 1 { energies.next().cloned() } else { None };
         let mut meant: Vec<Option<u32>> = vec![None; self.references.len()];
         let mut references: Vec<(Vec<u8>, u32)> = std::mem::take(&mut self.references).into_iter().collect();
         // In the order of the file, so that the view does not depend on the hash map.

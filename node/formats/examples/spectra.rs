@@ -1,5 +1,6 @@
 //! Prints one line of JSON a file and measurement, for comparison with other readers.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example for the terminal")]
+
 fn main() {
     for path in std::env::args().skip(1) {
         match carnet_formats::radiation::decode(&std::fs::read(&path).unwrap(), Some(&path)) {
