@@ -106,10 +106,10 @@ pub struct CountedWriter {
 }
 
 impl CountedWriter {
-    /// A writer for at most `numbers` numbers.
-    pub fn new(numbers: usize) -> Self {
-        // No number below 2^56 takes more than 8 bytes; most take one.
-        Self { bytes: vec![0; numbers + 16], at: 0, length: 0, zero: false, run: false, odd: false }
+    /// A writer for a list whose decimal text has `text` bytes. Coded it takes no more: a number of d digits and its separator have
+    /// more than d bytes, and 7 bits hold more than two digits.
+    pub fn new(text: usize) -> Self {
+        Self { bytes: vec![0; text + 16], at: 0, length: 0, zero: false, run: false, odd: false }
     }
 
     /// The next number of the list.
@@ -120,26 +120,31 @@ impl CountedWriter {
         self.odd |= zero & (self.zero | self.run);
         self.length = self.length.saturating_add(if self.zero { number } else { u64::from(!zero) });
         (self.run, self.zero) = (self.zero, zero & !self.zero);
-        if self.at + 16 > self.bytes.len() {
-            self.bytes.resize(2 * self.bytes.len(), 0);
-        }
+        let Some(place) = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<8>()) else {
+            // More numbers than were announced.
+            self.odd = true;
+            return;
+        };
         if number < 1 << 14 {
             // Two bytes are written and one or both of them kept: whether a run is longer than 127 cannot be foreseen.
             let more = number > 0x7f;
-            self.bytes[self.at] = (number & 0x7f) as u8 | u8::from(more) << 7;
-            self.bytes[self.at + 1] = (number >> 7) as u8;
+            place[0] = (number & 0x7f) as u8 | u8::from(more) << 7;
+            place[1] = (number >> 7) as u8;
             self.at += 1 + usize::from(more);
             return;
         }
         self.odd |= number > MAX_COUNT;
-        let mut rest = number.min(MAX_COUNT);
-        while rest >= 0x80 {
-            self.bytes[self.at] = rest as u8 | 0x80;
-            self.at += 1;
+        let (mut rest, mut used) = (number.min(MAX_COUNT), 0);
+        // Seven bits a byte: 53 bits end within eight.
+        for byte in place {
+            used += 1;
+            *byte = rest as u8 & 0x7f | u8::from(rest > 0x7f) << 7;
             rest >>= 7;
+            if rest == 0 {
+                break;
+            }
         }
-        self.bytes[self.at] = rest as u8;
-        self.at += 1;
+        self.at += used;
     }
 
     /// The row, if the list was in the one spelling and has at most `max` entries; else it must be read with care.
@@ -416,6 +421,11 @@ mod tests {
         let row = Counts::of(&[22, 5, 0, 0, 2, 1, 0, 300, 4, 0, 0, 0, 0, 0, 0, 0, 0, 1], MAX).unwrap();
         assert_eq!(row.bytes(), [0x16, 0x05, 0x00, 0x02, 0x02, 0x01, 0x00, 0x01, 0xac, 0x02, 0x04, 0x00, 0x08, 0x01]);
         assert_eq!((row.len(), row.total()), (18, 335));
+        let chapter = include_str!("../../../spec/11-spectrum.md");
+        let quoted = chapter.lines().find(|line| line.starts_with("16 05 |")).unwrap();
+        let quoted: Vec<u8> =
+            quoted.split([' ', '|']).filter(|pair| !pair.is_empty()).map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+        assert_eq!(quoted, row.bytes());
     }
 
     #[test]
@@ -472,7 +482,7 @@ mod tests {
     proptest! {
         #[test]
         fn counted_lists_become_the_one_spelling_or_nothing(list in prop::collection::vec(prop_oneof![Just(0u64), 0u64..5, 0u64..20_000, 0..=MAX_COUNT + 5], 0..30)) {
-            let mut writer = CountedWriter::new(list.len() / 4);
+            let mut writer = CountedWriter::new(list.len() * 6);
             list.iter().for_each(|number| writer.push(*number));
             if let Some(row) = writer.finish(MAX) {
                 prop_assert_eq!(Counts::check(row.length, row.bytes.clone(), MAX).unwrap(), row);

@@ -137,7 +137,7 @@ pub(super) fn channels(text: &[u8], counted_zeroes: bool) -> Result<Option<Row>,
 /// Nothing is said of what is wrong.
 fn quick_channels(text: &[u8], counted_zeroes: bool) -> Option<Option<Row>> {
     let counts = if counted_zeroes {
-        let mut counts = CountedWriter::new(text.len() / 2);
+        let mut counts = CountedWriter::new(text.len());
         whole_numbers(text, |value| counts.push(value))?;
         counts.finish(MAX_CHANNELS)?
     } else {
@@ -197,7 +197,8 @@ fn whole_numbers(text: &[u8], mut each: impl FnMut(u64)) -> Option<()> {
                 return None;
             }
             let outside = 64 - before.leading_zeros();
-            each(eight_digits((word ^ every(b'0')) >> outside << outside));
+            let digits = (word ^ every(b'0')) >> outside << outside;
+            each(if outside >= 32 { four_digits((digits >> 32) as u32) } else { eight_digits(digits) });
         }
     }
     Some(())
@@ -206,6 +207,12 @@ fn whole_numbers(text: &[u8], mut each: impl FnMut(u64)) -> Option<()> {
 /// The high bits of the bytes of an ASCII `word` that are no digits.
 fn others(word: u64) -> u64 {
     (word ^ every(b'0')).wrapping_add(every(0x76)) & every(0x80)
+}
+
+/// The number whose four decimal digits are the bytes of `digits`, the first in the lowest byte.
+fn four_digits(digits: u32) -> u64 {
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff;
+    u64::from((pairs.wrapping_mul(100) + (pairs >> 16)) & 0xffff)
 }
 
 /// The number whose eight decimal digits are the bytes of `digits`, the first in the lowest byte.
