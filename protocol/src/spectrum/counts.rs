@@ -115,11 +115,18 @@ impl CountedWriter {
     /// The next number of the list.
     #[inline]
     pub fn push(&mut self, number: u64) {
-        let zero = number == 0;
-        // A zero after a zero or after a run is not in our one spelling.
-        self.odd |= zero & (self.zero | self.run);
-        self.length = self.length.saturating_add(if self.zero { number } else { u64::from(!zero) });
-        (self.run, self.zero) = (self.zero, zero & !self.zero);
+        // A zero after a zero or after a run is not in our one spelling. Which of the three a number is follows a pattern that is foreseen.
+        if self.zero {
+            self.odd |= number == 0;
+            self.length = self.length.saturating_add(number);
+            (self.zero, self.run) = (false, true);
+        } else if number == 0 {
+            self.odd |= self.run;
+            self.zero = true;
+        } else {
+            self.length += 1;
+            self.run = false;
+        }
         let Some(place) = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<8>()) else {
             // More numbers than were announced.
             self.odd = true;

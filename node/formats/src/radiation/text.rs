@@ -182,6 +182,11 @@ fn whole_numbers(text: &[u8], mut each: impl FnMut(u64)) -> Option<()> {
         while ends != 0 {
             let end = base + ends.trailing_zeros() as usize + 1;
             ends &= ends - 1;
+            // Most numbers have one digit: then the byte before it is white space.
+            if end > 1 && text[end - 2] <= b' ' {
+                each(u64::from(text[end - 1] & 0x0f));
+                continue;
+            }
             let word = match end.checked_sub(8).and_then(|start| text.get(start..end)).and_then(|word| word.first_chunk::<8>()) {
                 Some(word) => *word,
                 None => {
