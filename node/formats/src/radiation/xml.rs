@@ -198,7 +198,7 @@ impl<'a> Xml<'a> {
             }
             self.seen_root = true;
             self.prefix = prefix.to_vec();
-        } else if prefix != self.prefix {
+        } else if prefix.len() != self.prefix.len() || (!prefix.is_empty() && prefix != self.prefix) {
             self.skipped = 1;
             return Ok(None);
         }
