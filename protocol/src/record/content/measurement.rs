@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use super::{Checked, containers, payload_index};
 use crate::cbor::Real;
 use crate::digest::Digest;
-use crate::image::{MAX_SAMPLES, MAX_STORED_BITS, MIN_STORED_BITS};
+use crate::image::{MAX_SAMPLES, MAX_SIDE, MAX_STORED_BITS, MIN_STORED_BITS};
 use crate::limits::MAX_LIST;
 use crate::reason::{Fault, Reason};
 use crate::record::{bounded, name};
@@ -81,6 +81,15 @@ pub struct Channel {
     /// Digest of the decoded samples in canonical form (spec/10-image.md), the same for every lossless coding.
     #[n(5)]
     pub samples: Digest,
+    /// Which end of the scale is shown white: `high-is-white`, `high-is-black` (DICOM 0028,0004).
+    #[n(6)]
+    pub polarity: Option<String>,
+    /// Units a sample step (DICOM 0028,1053).
+    #[n(7)]
+    pub slope: Option<Real>,
+    /// Units at sample zero (DICOM 0028,1052).
+    #[n(8)]
+    pub intercept: Option<Real>,
 }
 
 impl Checked for Image {
@@ -97,8 +106,8 @@ impl View {
         name("view", &self.name)?;
         self.geometry.as_deref().map_or(Ok(()), |geometry| name("geometry", geometry))?;
         let samples = u64::from(self.width) * u64::from(self.height);
-        if !(1..=MAX_SAMPLES).contains(&samples) {
-            return Err(Fault::new(Reason::RecordLimit, "a view has 1 to 2^28 samples"));
+        if !(1..=MAX_SAMPLES).contains(&samples) || self.width.max(self.height) > MAX_SIDE {
+            return Err(Fault::new(Reason::RecordLimit, "a view has 1 to 2^28 samples, and at most 2^20 a side"));
         }
         if [self.pitch_along, self.pitch_across].into_iter().flatten().any(|pitch| pitch.value() <= 0.0) {
             return Err(Fault::new(Reason::RecordContent, "a pixel pitch must be more than 0 mm"));
@@ -107,6 +116,7 @@ impl View {
         self.channels.iter().try_for_each(|channel| {
             name("energy", &channel.energy)?;
             name("sample meaning", &channel.meaning)?;
+            channel.polarity.as_deref().map_or(Ok(()), |polarity| name("polarity", polarity))?;
             if !(MIN_STORED_BITS..=MAX_STORED_BITS).contains(&channel.stored_bits) {
                 return Err(Fault::new(Reason::RecordLimit, "stored bits are 8 to 16"));
             }

@@ -26,11 +26,16 @@ pub struct Release {
     /// Until when it can be fetched.
     #[n(4)]
     pub until: Option<Timestamp>,
+    /// Names of the personal fields whose openings go along; ascending. Without a name here every opening stays at home.
+    #[n(5)]
+    pub personal: Vec<String>,
 }
 
 impl Checked for Release {
     fn check(&self, _: usize) -> Result<(), Fault> {
-        bounded("payloads of a release", self.payloads.len(), MAX_PAYLOADS)
+        bounded("payloads of a release", self.payloads.len(), MAX_PAYLOADS)?;
+        bounded("personal fields of a release", self.personal.len(), MAX_LIST)?;
+        self.personal.iter().try_for_each(|field| name("personal field", field))
     }
 }
 
