@@ -1,6 +1,7 @@
 //! The server's gate: which signed requests are answered at all.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::digest::Digest;
 use crate::identifier::Country;
@@ -51,9 +52,11 @@ impl Gate {
         if self.seen.len() >= MAX_NONCES {
             return Err(Fault::new(Reason::Busy, "too many requests in a short time"));
         }
-        if self.seen.insert(asked.nonce, asked.expires).is_some() {
-            return Err(Fault::new(Reason::RequestReplayed, "the nonce was used before"));
-        }
+        // A second use leaves the first one's expiry alone, else it could be made to be forgotten early.
+        match self.seen.entry(asked.nonce) {
+            Entry::Occupied(_) => return Err(Fault::new(Reason::RequestReplayed, "the nonce was used before")),
+            Entry::Vacant(place) => place.insert(asked.expires),
+        };
         Ok(request)
     }
 }

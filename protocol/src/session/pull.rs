@@ -5,7 +5,7 @@ use crate::package::ChunkListMessage;
 use crate::payload::ChunkList;
 use crate::reason::{Fault, Reason};
 use crate::record::PayloadRef;
-use crate::wire::{ChunkRange, Frame, FrameKind, Refusal};
+use crate::wire::{ChunkRange, End, Frame, FrameKind, Refusal};
 
 /// What a frame of the answer led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,7 @@ impl PayloadPull {
                 frame.message().map(ChunkStep::Refused)
             }
             FrameKind::End if self.ranges.is_empty() && self.list.is_some() => {
+                frame.message::<End>()?;
                 self.over = true;
                 Ok(ChunkStep::End)
             }

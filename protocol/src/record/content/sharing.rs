@@ -6,7 +6,7 @@ use super::Checked;
 use crate::digest::Digest;
 use crate::identifier::Country;
 use crate::limits::{MAX_LIST, MAX_PAYLOADS};
-use crate::reason::Fault;
+use crate::reason::{Fault, Reason};
 use crate::record::{bounded, name};
 use crate::time::Timestamp;
 
@@ -30,7 +30,8 @@ pub struct Release {
 
 impl Checked for Release {
     fn check(&self, _: usize) -> Result<(), Fault> {
-        bounded("payloads of a release", self.payloads.len(), MAX_PAYLOADS)
+        bounded("payloads of a release", self.payloads.len(), MAX_PAYLOADS)?;
+        ascending(&self.payloads)
     }
 }
 
@@ -91,6 +92,16 @@ pub struct Received {
 impl Checked for Receipt {
     fn check(&self, _: usize) -> Result<(), Fault> {
         bounded("records of a receipt", self.received.len(), MAX_LIST)?;
-        self.received.iter().try_for_each(|received| bounded("payloads of a receipt", received.payloads.len(), MAX_PAYLOADS))
+        self.received.iter().try_for_each(|received| {
+            bounded("payloads of a receipt", received.payloads.len(), MAX_PAYLOADS)?;
+            ascending(&received.payloads)
+        })
     }
+}
+
+fn ascending(payloads: &[u32]) -> Result<(), Fault> {
+    if payloads.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    Err(Fault::new(Reason::RecordContent, "indexes of payloads must ascend and differ"))
 }
