@@ -1,0 +1,3 @@
+//! Persistence: what the node keeps, and in what order it becomes durable.
+
+pub mod payloads;
