@@ -303,8 +303,7 @@ fn records_ascend() {
     let nl = Administration::new("NL", 1);
     let all: Vec<Frame> = frames(&small(&nl)).into_iter().map(|(_, frame)| frame).collect();
     let starts: Vec<usize> = (0..all.len()).filter(|index| all[*index].kind == FrameKind::Record).collect();
-    let (first, second, third) =
-        (&all[starts[0]..starts[1]], &all[starts[1]..starts[2]], &all[starts[2]..all.len() - 1]);
+    let (first, second, third) = (&all[starts[0]..starts[1]], &all[starts[1]..starts[2]], &all[starts[2]..all.len() - 1]);
     let (head, trailer) = (&all[..starts[0]], &all[all.len() - 1..]);
     let swapped = [head, second, first, third, trailer].concat();
     let found = fault(&joined(&swapped));
@@ -353,11 +352,9 @@ fn a_trailer_that_lies() {
     let bytes = small(&nl);
     let (at, frame) = frames(&bytes).pop().unwrap();
     let honest: Trailer = frame.message().unwrap();
-    for lying in [
-        Trailer { records: 2, ..honest },
-        Trailer { payloads: u64::MAX, ..honest },
-        Trailer { digest: Digest::default(), ..honest },
-    ] {
+    for lying in
+        [Trailer { records: 2, ..honest }, Trailer { payloads: u64::MAX, ..honest }, Trailer { digest: Digest::default(), ..honest }]
+    {
         let changed = [&bytes[..at], &Frame::of(FrameKind::Trailer, &lying).to_bytes()].concat();
         let found = fault(&changed);
         assert_eq!((found.reason, found.at), (Reason::PackageTrailer, Some(at as u64)));

@@ -107,8 +107,7 @@ fn counts_at_their_edges() {
 }
 
 fn image(change: impl FnOnce(&mut Image)) -> Record {
-    let channel =
-        Channel { energy: "6 MV".into(), meaning: "raw".into(), stored_bits: 16, payload: 0, samples: Digest([9; 32]) };
+    let channel = Channel { energy: "6 MV".into(), meaning: "raw".into(), stored_bits: 16, payload: 0, samples: Digest([9; 32]) };
     let view = View {
         name: "side".into(),
         width: 2,
@@ -184,10 +183,12 @@ fn other_kinds() {
         code(&of(Content::Annotation(Annotation { text: "here".into(), category: None, regions })))
     };
     assert_eq!((region(6), region(4), region(7)), (None, Some(Reason::RecordContent), Some(Reason::RecordContent)));
-    let release = |payloads: Vec<u32>| {
-        code(&of(Content::Release(Release { record: Digest([1; 32]), to: country("BE"), payloads, until: None })))
-    };
-    assert_eq!((release(vec![0, 2]), release(vec![2, 0]), release(vec![1, 1])), (None, Some(Reason::RecordContent), Some(Reason::RecordContent)));
+    let release =
+        |payloads: Vec<u32>| code(&of(Content::Release(Release { record: Digest([1; 32]), to: country("BE"), payloads, until: None })));
+    assert_eq!(
+        (release(vec![0, 2]), release(vec![2, 0]), release(vec![1, 1])),
+        (None, Some(Reason::RecordContent), Some(Reason::RecordContent))
+    );
     let receipt = |payloads: Vec<u32>| {
         let received = vec![Received { record: Digest([1; 32]), entry: Digest([2; 32]), index: 0, log_size: 1, payloads }];
         code(&of(Content::Receipt(Receipt { from: country("BE"), received })))

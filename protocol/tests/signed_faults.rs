@@ -123,9 +123,8 @@ fn sizes_at_their_edges() {
         } else {
             (nl.asking("BE", 1, &Asked::Feed { after: 0, limit: 1 }).encode(), "application/carnet-request+cbor")
         };
-        let build = |length: usize| {
-            Forge::new(with_field(&payload, &[0x18, 0x63], &bstr(&vec![0; length])), &nl.signer, media).sign(&nl.signer)
-        };
+        let build =
+            |length: usize| Forge::new(with_field(&payload, &[0x18, 0x63], &bstr(&vec![0; length])), &nl.signer, media).sign(&nl.signer);
         let bytes = build(total - (build(60_000).len() - 60_000) - usize::from(total > 65_536 + 2_000) * 4);
         (bytes.len(), bytes)
     };

@@ -157,9 +157,10 @@ fn every_limit_is_quoted_with_its_value() {
 /// spec/carnet.cddl is the CDDL of the chapters, in order.
 #[test]
 fn cddl_is_one_file() {
-    let mut all = "; The CDDL (RFC 8610) of the Carnet exchange profile, version 1, chapter by chapter.\n; Made by protocol/tests/spec_text.rs.\n\
+    let mut all =
+        "; The CDDL (RFC 8610) of the Carnet exchange profile, version 1, chapter by chapter.\n; Made by protocol/tests/spec_text.rs.\n\
         \nstart = statement\n"
-        .to_owned();
+            .to_owned();
     for (file, text) in chapters().into_iter().filter(|(file, _)| OURS.contains(&file.as_str())) {
         all.push_str(&format!("\n; {file}\n"));
         for block in text.split("```cddl\n").skip(1) {
@@ -178,9 +179,12 @@ fn cddl_is_one_file() {
     }
     for line in lines {
         let outside: String = line.split('"').step_by(2).collect::<Vec<_>>().join(" ");
-        for word in outside.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())) {
+        for word in outside
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+        {
             let known = ["bstr", "text", "uint", "int", "bool", "any", "float", "size", "regexp", "cbor", "start"].contains(&word);
-            let label = outside.contains(&format!("{word}:")) ;
+            let label = outside.contains(&format!("{word}:"));
             assert!(known || label || defined.contains(word), "{word} is used and not defined: {line}");
         }
     }

@@ -69,8 +69,7 @@ pub fn leaf(code: &str, node: &str, origin: &str, role: Role, serial: u64) -> Ce
     let mut params = params(code, node, serial);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let list: Vec<u8> = role.purposes().iter().flat_map(|oid| [&[0x06, oid.len() as u8], *oid].concat()).collect();
-    params.custom_extensions =
-        vec![CustomExtension::from_oid_content(&[2, 5, 29, 37], [&[0x30, list.len() as u8], &list[..]].concat())];
+    params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 37], [&[0x30, list.len() as u8], &list[..]].concat())];
     if role.names_log() {
         params.subject_alt_names = vec![SanType::URI(format!("carnet:log:{origin}").try_into().unwrap())];
     }
@@ -103,9 +102,8 @@ impl Administration {
         let issuing_key = key_pair([seed + 1; 32]);
         let issuing = issuing_params.signed_by(&issuing_key, &root_issuer).unwrap().der().to_vec();
         let issuer = Issuer::new(issuing_params, issuing_key);
-        let issue = |role, serial, seed| {
-            leaf(code, &node, &origin, role, serial).signed_by(&key_pair([seed; 32]), &issuer).unwrap().der().to_vec()
-        };
+        let issue =
+            |role, serial, seed| leaf(code, &node, &origin, role, serial).signed_by(&key_pair([seed; 32]), &issuer).unwrap().der().to_vec();
         let record = issue(Role::RecordSigning, 3, seed + 2);
         let log = issue(Role::LogSigning, 4, seed + 3);
         Self {
@@ -128,10 +126,7 @@ impl Administration {
     /// A record signer with any key and certificate.
     pub fn signer_with(&self, key: &KeyPair, params: &CertificateParams) -> Signer {
         let der = params.signed_by(key, &self.issuer).unwrap().der().to_vec();
-        Signer {
-            key: SigningKey::from_pkcs8(&key.serialize_der(), &SystemRandom::new()).unwrap(),
-            chain: vec![der, self.issuing.clone()],
-        }
+        Signer { key: SigningKey::from_pkcs8(&key.serialize_der(), &SystemRandom::new()).unwrap(), chain: vec![der, self.issuing.clone()] }
     }
 
     /// A record signer on P-256.
