@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carnet_protocol::identifier::Country;
-use carnet_protocol::pki::{ChainFault, KeyFault, Leaf, Revocations, Role, Root, SigningKey, certificates_from_pem, validate};
+use carnet_protocol::pki::{
+    ChainFault, KeyFault, Leaf, Revocations, Role, Root, SigningKey, certificates_from_pem, lists_from_pem, validate,
+};
 use carnet_protocol::signed::Signer;
 use carnet_protocol::time::Timestamp;
 use carnet_protocol::wire::LogKey;
@@ -140,6 +142,15 @@ impl Identity {
         }))
     }
 
+    /// The key that signs checkpoints, read again for the one writer of the log.
+    ///
+    /// # Errors
+    /// A file that cannot be read any more.
+    pub fn checkpoint_key(&self, home: &Home) -> Result<SigningKey, IdentityError> {
+        let path = home.keys().join("log.key");
+        SigningKey::from_pkcs8_pem(&read(&path)?, &self.random).map_err(|source| IdentityError::Key { path, source })
+    }
+
     /// The private key of the node certificate, for rustls.
     pub fn tls_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::Pkcs8(self.tls_key.clone_key())
@@ -151,18 +162,17 @@ impl Identity {
     }
 }
 
-/// Own revocation lists are optional files: `issuing.crl` and `root.crl` (DER).
+/// Own revocation lists are optional: `crl.pem` with the root's and the issuing authority's.
 fn load_revocations(home: &Home, root: &Root, issuers: &[Vec<u8>], revocations: &mut Revocations) -> Result<(), IdentityError> {
+    let path = home.pki().join("crl.pem");
+    if !path.is_file() {
+        return Ok(());
+    }
     let issuers: Vec<&[u8]> = issuers.iter().map(Vec::as_slice).collect();
-    for (name, issuers) in [("issuing.crl", issuers.as_slice()), ("root.crl", &[])] {
-        let path = home.pki().join(name);
-        if path.is_file() {
-            revocations.add(root, issuers, &read(&path)?).map_err(|source| IdentityError::Chain {
-                path,
-                role: "revocation list",
-                source,
-            })?;
-        }
+    let fault = |source| IdentityError::Chain { path: path.clone(), role: "revocation list", source };
+    for list in lists_from_pem(&read(&path)?).map_err(fault)? {
+        let added = revocations.add(root, &issuers, &list).or_else(|_| revocations.add(root, &[], &list));
+        added.map_err(|source| IdentityError::Chain { path: path.clone(), role: "revocation list", source })?;
     }
     Ok(())
 }

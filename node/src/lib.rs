@@ -15,6 +15,8 @@ pub mod clock;
 pub mod config;
 pub mod home;
 pub mod identity;
+pub mod ingest;
+pub mod node;
 pub mod peer;
 pub mod store;
 pub mod trust;

@@ -16,6 +16,7 @@ pub mod payload;
 pub mod pki;
 pub mod reason;
 pub mod record;
+pub mod series;
 pub mod session;
 pub mod signed;
 pub mod spectrum;

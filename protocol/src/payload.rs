@@ -4,9 +4,8 @@
 //! `(size, root) + untrusted hashes -> ChunkList -> check each chunk as it arrives` at who receives it.
 //! There is no way to a [`ChunkList`] that has not been held against its root.
 
-use ring::digest::{Context, SHA256};
-
 use crate::digest::Digest;
+use crate::merkle::root_of;
 use crate::reason::Reason;
 
 mod geometry;
@@ -177,21 +176,6 @@ impl ChunkList {
 
 /// RFC 9162 2.1.1: the prefix of a leaf's hash.
 const LEAF: u8 = 0;
-/// RFC 9162 2.1.1: the prefix of an inner node's hash.
-const NODE: u8 = 1;
-
-/// RFC 9162 2.1.1, over leaf hashes: the head of an empty tree is SHA-256 of nothing. Depth is log2 of the count.
-fn root_of(hashes: &[Digest]) -> Digest {
-    match hashes {
-        [] => Digest::finish(Context::new(&SHA256)),
-        [leaf] => *leaf,
-        more => {
-            // The largest power of two below the count (2 or more, so there is one).
-            let (left, right) = more.split_at(more.len().next_power_of_two() / 2);
-            Digest::of_parts(&[&[NODE], root_of(left).as_bytes(), root_of(right).as_bytes()])
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -23,12 +23,12 @@ pub use claims::{Claims, Serial};
 pub use fault::{ChainFault, Place, SignatureFault};
 pub use key::{KeyFault, SigningKey};
 pub use names::{LOG_URI_PREFIX, MAX_ADMINISTRATION_NAME, MAX_NODE_NAME, MAX_ORIGIN, is_administration_name, is_node_name, is_origin};
-pub use pem::{MAX_PEM, certificates_from_pem, pem_from_certificates};
+pub use pem::{MAX_LISTS_PEM, MAX_PEM, certificates_from_pem, lists_from_pem, pem_from_certificates, pem_from_lists};
 pub use public_key::{Algorithm, PublicKey};
 pub use revocation::{Added, MAX_CRL, MAX_CRLS, Policy, RevocationList, RevocationStatus, Revocations};
 pub use role::Role;
 pub use root::Root;
-pub use validate::{Leaf, validate};
+pub use validate::{Leaf, Path, validate};
 
 /// A certificate's DER (`PKI-030`). Ours have about 600 bytes; a name and a key of the profile never need more.
 pub const MAX_CERTIFICATE: usize = 4 * 1024;

@@ -15,9 +15,12 @@ use carnet_protocol::signed::Verified;
 use carnet_protocol::wire::{FRAME_HEADER, Frame, FrameHeader, FrameKind};
 use common::{Administration, payload};
 
-/// Records in the order of a package, each with the bytes of its payloads.
-fn contents(nl: &Administration, payloads: &[&[&[u8]]]) -> Vec<(Verified<Record>, Vec<Vec<u8>>, Vec<Vec<u8>>)> {
-    let mut made: Vec<_> = payloads
+/// A record, its openings, the bytes of its payloads.
+type Piece = (Verified<Record>, Vec<Vec<u8>>, Vec<Vec<u8>>);
+
+/// Pieces in the order of a package.
+fn contents(nl: &Administration, payloads: &[&[&[u8]]]) -> Vec<Piece> {
+    let mut made: Vec<Piece> = payloads
         .iter()
         .zip(1..)
         .map(|(bytes, salt)| {
@@ -328,7 +331,8 @@ fn chunk_lists_that_lie() {
     let all: Vec<Frame> = frames(&small(&nl)).into_iter().map(|(_, frame)| frame).collect();
     let index = all.iter().position(|frame| frame.kind == FrameKind::ChunkList && !frame.body.ends_with(&[0x40])).unwrap();
     let honest: ChunkListMessage = all[index].message().unwrap();
-    let cases: [(fn(&mut ChunkListMessage), Reason); 6] = [
+    type Lie = fn(&mut ChunkListMessage);
+    let cases: [(Lie, Reason); 6] = [
         (|m| m.record = Digest([0; 32]), Reason::PackageOrphan),
         (|m| m.payload = 900, Reason::PackageOrphan),
         (|m| m.size += 1, Reason::PayloadRoot),

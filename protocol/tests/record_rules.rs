@@ -107,7 +107,16 @@ fn counts_at_their_edges() {
 }
 
 fn image(change: impl FnOnce(&mut Image)) -> Record {
-    let channel = Channel { energy: "6 MV".into(), meaning: "raw".into(), stored_bits: 16, payload: 0, samples: Digest([9; 32]) };
+    let channel = Channel {
+        energy: "6 MV".into(),
+        meaning: "raw".into(),
+        stored_bits: 16,
+        payload: 0,
+        samples: Digest([9; 32]),
+        polarity: None,
+        slope: None,
+        intercept: None,
+    };
     let view = View {
         name: "side".into(),
         width: 2,
@@ -128,7 +137,8 @@ fn images() {
     assert_eq!(code(&image(|_| ())), None);
     assert_eq!(code(&image(|i| i.views[0].channels[0].stored_bits = 8)), None);
     assert_eq!(code(&image(|i| (i.views[0].width, i.views[0].height) = (1 << 14, 1 << 14))), None);
-    let cases: [(fn(&mut Image), Reason); 9] = [
+    type Change = fn(&mut Image);
+    let cases: [(Change, Reason); 9] = [
         (|i| i.source = String::new(), Reason::RecordLimit),
         (|i| i.views[0].name = String::new(), Reason::RecordLimit),
         (|i| i.views[0].width = 0, Reason::RecordLimit),
@@ -183,8 +193,9 @@ fn other_kinds() {
         code(&of(Content::Annotation(Annotation { text: "here".into(), category: None, regions })))
     };
     assert_eq!((region(6), region(4), region(7)), (None, Some(Reason::RecordContent), Some(Reason::RecordContent)));
-    let release =
-        |payloads: Vec<u32>| code(&of(Content::Release(Release { record: Digest([1; 32]), to: country("BE"), payloads, until: None })));
+    let release = |payloads: Vec<u32>| {
+        code(&of(Content::Release(Release { record: Digest([1; 32]), to: country("BE"), payloads, until: None, personal: vec![] })))
+    };
     assert_eq!(
         (release(vec![0, 2]), release(vec![2, 0]), release(vec![1, 1])),
         (None, Some(Reason::RecordContent), Some(Reason::RecordContent))
@@ -293,6 +304,7 @@ prop_compose! {
                 record: Digest(salt),
                 to: country("BE"),
                 payloads: vec![1, 3],
+                personal: vec!["consignor".into(), "driver".into()],
                 until: retain.map(carnet_protocol::time::Timestamp),
             }),
             _ => Content::Other,

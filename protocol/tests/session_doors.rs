@@ -254,7 +254,8 @@ fn a_record_is_judged_in_order() {
 #[test]
 fn proofs_that_lie() {
     let nl = Administration::new("NL", 1);
-    let proofs: [(fn(&mut LogProof), Reason); 7] = [
+    type Lie = fn(&mut LogProof);
+    let proofs: [(Lie, Reason); 7] = [
         (|p| p.index = u64::MAX, Reason::LogInclusion),
         (|p| p.path.clear(), Reason::LogInclusion),
         (|p| p.path.swap(0, 1), Reason::LogInclusion),
@@ -285,7 +286,13 @@ fn proofs_that_lie() {
 /// HDL-031, row by row.
 #[test]
 fn permission() {
-    let release = |to: &str, until: Option<Timestamp>| Release { record: Digest::default(), to: country(to), payloads: vec![], until };
+    let release = |to: &str, until: Option<Timestamp>| Release {
+        record: Digest::default(),
+        to: country(to),
+        payloads: vec![],
+        until,
+        personal: vec![],
+    };
     let refused = Reason::HandlingNotPermitted;
     assert_eq!(judge(|c| (c.us, c.record.handling) = ("NL", Handling::default())).unwrap(), Permission::Own);
     assert_eq!(reason(judge(|c| c.record.handling.retain_until = Some(NOW))), refused);

@@ -25,8 +25,6 @@ const CONNECTION_WINDOW: u32 = 24 << 20;
 const IDLE: Duration = Duration::from_secs(30);
 /// A connection is renewed after this, so that a certificate that expired or was revoked does not go on.
 pub const MAX_AGE: Duration = Duration::from_secs(12 * 3600);
-/// Socket buffers: a few milliseconds of loopback traffic.
-const SOCKET_BUFFER: usize = 4 << 20;
 
 /// Why the endpoint cannot be made.
 #[derive(Debug, thiserror::Error)]

@@ -44,7 +44,7 @@ use object_store::local::LocalFileSystem;
 use object_store::{ObjectStoreExt, path::Path as Location};
 
 pub use buffers::{ChunkBuf, ChunkPool};
-pub use cipher::{HEADER, SMALL_PAYLOAD, TAG, open_small, seal_small};
+pub use cipher::{HEADER, SMALL_PAYLOAD, TAG, open_small, seal_small, small_size};
 pub use collect::Candidates;
 pub use error::PayloadStoreError;
 pub use keys::{KeyError, NodeKey, RecordKey, WRAPPED_KEY, WrappedKey};

@@ -66,6 +66,8 @@ impl<'a> Certificate<'a> {
                 | ParsedExtension::KeyUsage(_)
                 | ParsedExtension::ExtendedKeyUsage(_)
                 | ParsedExtension::SubjectAlternativeName(_) => true,
+                // webpki would apply them; the profile has no use for them, and one rule is better than two.
+                ParsedExtension::NameConstraints(_) => return Err(self.malformed("it has name constraints")),
                 ParsedExtension::ParseError { .. } => return Err(self.malformed("an extension cannot be read")),
                 _ => false,
             };

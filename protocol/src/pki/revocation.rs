@@ -9,7 +9,7 @@ use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::certificate::Certificate;
 use super::public_key::verify_issued;
-use super::validate::{bounded, check_issuers};
+use super::validate::{Link, bounded, check_issuers};
 use super::{ChainFault, Place, Root};
 use crate::digest::Digest;
 use crate::time::Timestamp;
@@ -141,15 +141,14 @@ impl Revocations {
         Ok(Added::Newer)
     }
 
-    /// Looks up every certificate of a chain whose path was checked.
-    pub(super) fn check(&self, certificates: &[Certificate<'_>], root: &Root, at: Timestamp) -> Result<RevocationStatus, ChainFault> {
+    /// Looks up every certificate of a traced path.
+    pub(super) fn check(&self, links: &[Link], at: Timestamp) -> Result<RevocationStatus, ChainFault> {
         let mut status = RevocationStatus::Good;
-        let issuers = certificates.iter().skip(1).map(Certificate::spki).chain(std::iter::once(root.spki()));
-        let pairs: Vec<_> = certificates.iter().zip(issuers.map(|spki| self.lists.get(&Digest::of(spki)))).collect();
+        let pairs: Vec<_> = links.iter().map(|link| (link, self.lists.get(&link.issuer))).collect();
         // A revocation that is known counts before what is not known.
-        for (certificate, list) in &pairs {
+        for (link, list) in &pairs {
             if let Some(list) = list {
-                check_entry(certificate, list, at)?;
+                check_entry(link, list, at)?;
             }
         }
         for (_, list) in pairs {
@@ -198,9 +197,8 @@ fn read(der: &[u8], issuer: &Certificate<'_>) -> Result<RevocationList, ChainFau
 
 /// A key that may be in other hands could have signed anything at any time, so its revocation reaches back to the date of
 /// invalidity, or to the beginning. Any other reason leaves what was signed before the revocation standing.
-fn check_entry(certificate: &Certificate<'_>, list: &RevocationList, at: Timestamp) -> Result<(), ChainFault> {
-    let entry =
-        list.entries.find_serial(certificate.x509.raw_serial()).map_err(|_| ChainFault::Crl("an entry of the list cannot be read"))?;
+fn check_entry(link: &Link, list: &RevocationList, at: Timestamp) -> Result<(), ChainFault> {
+    let entry = list.entries.find_serial(&link.serial).map_err(|_| ChainFault::Crl("an entry of the list cannot be read"))?;
     let Some(entry) = entry else { return Ok(()) };
     let moment = |time: rustls_pki_types::UnixTime| Timestamp(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     let compromised = matches!(
@@ -213,5 +211,5 @@ fn check_entry(certificate: &Certificate<'_>, list: &RevocationList, at: Timesta
         (true, None) => Timestamp(i64::MIN),
         (false, _) => revoked,
     };
-    if at >= from { Err(ChainFault::Revoked(certificate.place, revoked)) } else { Ok(()) }
+    if at >= from { Err(ChainFault::Revoked(link.place, revoked)) } else { Ok(()) }
 }

@@ -10,9 +10,11 @@ use super::certificate::{Certificate, check_size};
 use super::claims::Draft;
 use super::public_key::CERTIFICATE_ALGORITHMS;
 use super::{ChainFault, Claims, MAX_CHAIN, Place, RevocationStatus, Revocations, Role, Root, SignatureFault};
+use crate::digest::Digest;
 use crate::time::Timestamp;
 
-/// A leaf certificate that was validated: for one role, at one time, under one pinned root. Made by [`validate`] alone.
+/// A leaf certificate that was validated: for one role, at one time, under one pinned root. Made by [`validate`] and
+/// [`Path::at`] alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
     claims: Claims,
@@ -50,6 +52,79 @@ impl Deref for Leaf {
     }
 }
 
+/// A chain that leads to the pinned root, judged apart from time and revocation. Who verifies many statements of one signer keeps it
+/// and asks [`Path::at`] for each: that costs no signature. Made by [`Path::trace`] alone.
+#[derive(Debug, Clone)]
+pub struct Path {
+    claims: Claims,
+    links: Vec<Link>,
+    root: (Timestamp, Timestamp),
+}
+
+/// What is asked of one certificate of a traced path later.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub(super) place: Place,
+    pub(super) serial: Vec<u8>,
+    /// SHA-256 of the issuer's SubjectPublicKeyInfo.
+    pub(super) issuer: Digest,
+    not_before: Timestamp,
+    not_after: Timestamp,
+}
+
+impl Path {
+    /// Steps 1 to 8 of `PKI-040`: all that depends neither on time nor on revocation. Arguments as in [`validate`].
+    ///
+    /// # Errors
+    /// The first fault: empty, too long, malformed, names, usage, administration, untrusted. Everything that needs no signature check
+    /// comes before the first one, so a hopeless chain is cheap.
+    pub fn trace(chain: &[&[u8]], root: &Root, role: Role) -> Result<Self, ChainFault> {
+        let chain = bounded(chain, root)?;
+        let certificates: Vec<Certificate<'_>> =
+            chain.iter().enumerate().map(|(index, der)| Certificate::read(der, Place::of(index))).collect::<Result<_, _>>()?;
+        let Some((leaf, issuers)) = certificates.split_first() else { return Err(ChainFault::Empty) };
+        let draft = Draft::of(leaf)?;
+        let path_lengths: Vec<Option<u32>> = issuers.iter().map(Certificate::check_authority).collect::<Result<_, _>>()?;
+        check_common_moment(&certificates)?;
+        let named = draft.named(leaf)?;
+        let countries: Vec<_> = issuers.iter().map(Certificate::country).collect::<Result<_, _>>()?;
+        let claims = named.used(leaf, Some(role))?;
+        for (index, country) in std::iter::once(claims.administration).chain(countries).enumerate() {
+            if country != root.administration() {
+                return Err(ChainFault::Administration(Place::of(index)));
+            }
+        }
+        check_path(&certificates, &path_lengths, root)?;
+        let keys = issuers.iter().map(Certificate::spki).chain(std::iter::once(root.spki()));
+        let links = certificates.iter().zip(keys).map(|(certificate, key)| Link {
+            place: certificate.place,
+            serial: certificate.x509.raw_serial().to_vec(),
+            issuer: Digest::of(key),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+        });
+        Ok(Self { claims, links: links.collect(), root: (root.not_before(), root.not_after()) })
+    }
+
+    /// Steps 9 to 12 of `PKI-040`, for the time `at`, by the lists of this root's administration.
+    ///
+    /// # Errors
+    /// The first fault: not yet valid, expired, revoked, or lists missing or stale where the policy requires them.
+    pub fn at(&self, at: Timestamp, revocations: &Revocations) -> Result<Leaf, ChainFault> {
+        // A trust anchor's own dates are not judged by webpki.
+        let root = (Place::Root, self.root.0, self.root.1);
+        let all = || self.links.iter().map(|link| (link.place, link.not_before, link.not_after)).chain(std::iter::once(root));
+        if let Some((place, from, _)) = all().find(|(_, from, _)| at < *from) {
+            return Err(ChainFault::NotYetValid(place, from));
+        }
+        if let Some((place, _, until)) = all().find(|(_, _, until)| at > *until) {
+            return Err(ChainFault::Expired(place, until));
+        }
+        let revocation = revocations.check(&self.links, at)?;
+        Ok(Leaf { claims: self.claims.clone(), revocation })
+    }
+}
+
 /// Validates a chain of DER certificates for `role` at the time `at`, under the pinned `root`.
 ///
 /// `chain` has the leaf first, each certificate signed by the one after it, the last by the root; the root itself may follow
@@ -57,28 +132,9 @@ impl Deref for Leaf {
 /// `revocations` holds the lists of this root's administration.
 ///
 /// # Errors
-/// The first fault in the order of `PKI-040`: empty, too long, malformed, names, usage, administration, untrusted, not yet valid,
-/// expired, revocation. Everything that needs no signature check comes before the first one, so a hopeless chain is cheap.
+/// The first fault in the order of `PKI-040`: that of [`Path::trace`], then that of [`Path::at`].
 pub fn validate(chain: &[&[u8]], root: &Root, role: Role, at: Timestamp, revocations: &Revocations) -> Result<Leaf, ChainFault> {
-    let chain = bounded(chain, root)?;
-    let certificates: Vec<Certificate<'_>> =
-        chain.iter().enumerate().map(|(index, der)| Certificate::read(der, Place::of(index))).collect::<Result<_, _>>()?;
-    let Some((leaf, issuers)) = certificates.split_first() else { return Err(ChainFault::Empty) };
-    let draft = Draft::of(leaf)?;
-    let path_lengths: Vec<Option<u32>> = issuers.iter().map(Certificate::check_authority).collect::<Result<_, _>>()?;
-    check_common_moment(&certificates)?;
-    let named = draft.named(leaf)?;
-    let countries: Vec<_> = issuers.iter().map(Certificate::country).collect::<Result<_, _>>()?;
-    let claims = named.used(leaf, Some(role))?;
-    for (index, country) in std::iter::once(claims.administration).chain(countries).enumerate() {
-        if country != root.administration() {
-            return Err(ChainFault::Administration(Place::of(index)));
-        }
-    }
-    check_path(&certificates, &path_lengths, root)?;
-    check_validity(&certificates, root, at)?;
-    let revocation = revocations.check(&certificates, root, at)?;
-    Ok(Leaf { claims, revocation })
+    Path::trace(chain, root, role)?.at(at, revocations)
 }
 
 /// Bounds the chain and takes the root off its end.
@@ -123,7 +179,10 @@ fn check_path(certificates: &[Certificate<'_>], path_lengths: &[Option<u32>], ro
     let leaf = EndEntityCert::try_from(&ders[0]).map_err(unreadable)?;
     let path = leaf
         .verify_for_usage(CERTIFICATE_ALGORITHMS, std::slice::from_ref(&anchor), &ders[1..], moment, UsageIsJudged, None, None)
-        .map_err(|_| ChainFault::Untrusted("a signature or a constraint on the way does not hold"))?;
+        .map_err(|fault| match fault {
+            webpki::Error::BadDer | webpki::Error::BadDerTime => ChainFault::Malformed(Place::Leaf, "it or an issuer is not strict DER"),
+            _ => ChainFault::Untrusted("a signature or a constraint on the way does not hold"),
+        })?;
     if path.intermediate_certificates().count() != path_lengths.len() {
         return Err(ChainFault::Untrusted("a certificate of the chain is not on the path"));
     }
@@ -158,19 +217,6 @@ pub(super) fn check_issuers(issuers: &[Certificate<'_>], root: &Root) -> Result<
         issuer.check_signed_by(signer).map_err(|_| ChainFault::Untrusted("a signature on the way does not hold"))?;
     }
     Ok(())
-}
-
-fn check_validity(certificates: &[Certificate<'_>], root: &Root, at: Timestamp) -> Result<(), ChainFault> {
-    let certificate = |c: &Certificate<'_>| (c.place, c.not_before(), c.not_after());
-    // A trust anchor's own dates are not judged by webpki.
-    let all = || certificates.iter().map(certificate).chain(std::iter::once((Place::Root, root.not_before(), root.not_after())));
-    if let Some((place, from, _)) = all().find(|(_, from, _)| at < *from) {
-        return Err(ChainFault::NotYetValid(place, from));
-    }
-    match all().find(|(_, _, until)| at > *until) {
-        Some((place, _, until)) => Err(ChainFault::Expired(place, until)),
-        None => Ok(()),
-    }
 }
 
 /// Key purposes were judged before the path, more strictly than webpki does.

@@ -130,10 +130,7 @@ const FIGURES: &[Figure] = &[
 /// # Errors
 /// If there is no figure of that name. A measurement that fails is reported as such and is not met.
 pub fn run(only: Option<&str>, as_json: bool, list: bool) -> Result<bool> {
-    let chosen: Vec<&Figure> = FIGURES
-        .iter()
-        .filter(|f| only.is_none_or(|name| f.name == name))
-        .collect();
+    let chosen: Vec<&Figure> = FIGURES.iter().filter(|f| only.is_none_or(|name| f.name == name)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = FIGURES.iter().map(|f| f.name).collect();
         bail!("no such figure; there are: {}", names.join(", "));
@@ -141,30 +138,12 @@ pub fn run(only: Option<&str>, as_json: bool, list: bool) -> Result<bool> {
     let mut all_met = true;
     for figure in chosen {
         if list {
-            println!(
-                "{:18} {:>14} {:7} {}",
-                figure.name,
-                figure.bar.shown(),
-                figure.unit,
-                figure.what
-            );
+            println!("{:18} {:>14} {:7} {}", figure.name, figure.bar.shown(), figure.unit, figure.what);
             continue;
         }
         let (value, verdict, details) = match (figure.measure)(figure) {
-            Ok(Measured::Value { value, details }) => (
-                Some(value),
-                if figure.bar.met(value) {
-                    "met"
-                } else {
-                    "MISSED"
-                },
-                details,
-            ),
-            Ok(Measured::Missing { why, details }) => (
-                None,
-                "NOT MEASURED",
-                json!({ "why": why, "details": details }),
-            ),
+            Ok(Measured::Value { value, details }) => (Some(value), if figure.bar.met(value) { "met" } else { "MISSED" }, details),
+            Ok(Measured::Missing { why, details }) => (None, "NOT MEASURED", json!({ "why": why, "details": details })),
             Err(error) => (None, "FAILED", json!({ "why": format!("{error:#}") })),
         };
         all_met &= verdict == "met";
@@ -176,12 +155,7 @@ pub fn run(only: Option<&str>, as_json: bool, list: bool) -> Result<bool> {
             println!("{line}");
         } else {
             let value = value.map_or("-".to_owned(), |v| format!("{v:.3}"));
-            println!(
-                "{:18} {value:>9} {:7} {:>14}  {verdict}",
-                figure.name,
-                figure.unit,
-                figure.bar.shown()
-            );
+            println!("{:18} {value:>9} {:7} {:>14}  {verdict}", figure.name, figure.unit, figure.bar.shown());
             println!("    {}", figure.what);
             println!("    {details}");
         }
@@ -193,23 +167,17 @@ pub fn run(only: Option<&str>, as_json: bool, list: bool) -> Result<bool> {
 fn bench_exists(package: &str, example: &str) -> bool {
     let folder = if package == "carnet" { "node" } else { package };
     let examples = run::root().join(folder).join("examples");
-    examples.join(format!("{example}.rs")).is_file()
-        || examples.join(example).join("main.rs").is_file()
+    examples.join(format!("{example}.rs")).is_file() || examples.join(example).join("main.rs").is_file()
 }
 
 /// Measures by a bench program.
 fn bench(figure: &Figure, package: &str, example: &str) -> Result<Measured> {
     if !bench_exists(package, example) {
         let why = format!("{package} has no example {example}");
-        return Ok(Measured::Missing {
-            why,
-            details: Value::Null,
-        });
+        return Ok(Measured::Missing { why, details: Value::Null });
     }
     let printed = run_bench(package, example, figure.name)?;
-    let value = printed["value"]
-        .as_f64()
-        .ok_or_else(|| anyhow!("{example} printed no number as value: {printed}"))?;
+    let value = printed["value"].as_f64().ok_or_else(|| anyhow!("{example} printed no number as value: {printed}"))?;
     let details = json!({ "baseline": printed["baseline"], "details": printed["details"] });
     Ok(Measured::Value { value, details })
 }
@@ -217,41 +185,40 @@ fn bench(figure: &Figure, package: &str, example: &str) -> Result<Measured> {
 /// Builds the bench program in release, runs it, and reads the last line that it prints.
 fn run_bench(package: &str, example: &str, figure: &str) -> Result<Value> {
     let mut build = run::cargo();
-    build.args([
-        "build",
-        "--release",
-        "--quiet",
-        "--locked",
-        "-p",
-        package,
-        "--example",
-        example,
-    ]);
+    build.args(["build", "--release", "--quiet", "--locked", "-p", package, "--example", example]);
     if !build.status()?.success() {
         bail!("does not build; rerun: {}", run::shown(&build));
     }
     // Run by itself, so that neither cargo's time nor its environment is part of the measurement.
     let mut program = run::command(run::target().join("release/examples").join(example));
     program.arg(figure).stderr(std::process::Stdio::inherit());
-    let output = program
-        .output()
-        .with_context(|| format!("could not start {example}"))?;
+    let output = program.output().with_context(|| format!("could not start {example}"))?;
     if !output.status.success() {
-        bail!(
-            "{} for {figure}; rerun: {}",
-            output.status,
-            run::shown(&program)
-        );
+        bail!("{} for {figure}; rerun: {}", output.status, run::shown(&program));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.lines().last().unwrap_or_default();
-    let value: Value = serde_json::from_str(last)
-        .with_context(|| format!("{example}'s last line is not JSON: {last}"))?;
+    let value: Value = serde_json::from_str(last).with_context(|| format!("{example}'s last line is not JSON: {last}"))?;
     if value["figure"] != figure {
-        bail!(
-            "{example} was asked for {figure} and measured {}",
-            value["figure"]
-        );
+        bail!("{example} was asked for {figure} and measured {}", value["figure"]);
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_met_at_its_edge_and_missed_past_it() {
+        assert!(Bar::AtMost(1.3).met(1.3) && !Bar::AtMost(1.3).met(1.300_001));
+        assert!(Bar::AtLeast(0.85).met(0.85) && !Bar::AtLeast(0.85).met(0.849_999));
+        assert!(!Bar::AtMost(1.0).met(f64::NAN), "what could not be measured is not met");
+    }
+
+    #[test]
+    fn each_figure_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = FIGURES.iter().map(|figure| figure.name).collect();
+        assert_eq!(names.len(), FIGURES.len());
+    }
 }

@@ -2,11 +2,7 @@
 //!
 //! Only what cargo itself cannot say lives here. Standard output belongs to results: steps and verdicts.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a command line that prints results and waits for other programs"
-)]
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a command line that prints results and waits for other programs")]
 
 use std::process::ExitCode;
 

@@ -19,44 +19,14 @@ struct Step {
 
 /// In the order of how soon they tell something.
 const STEPS: [Step; 9] = [
-    Step {
-        name: "tools",
-        run: || tools::packages(&tools::FOR_TESTS).map(Verdict::Passed),
-    },
-    Step {
-        name: "format",
-        run: || passes(cargo(&["fmt", "--all", "--check"])),
-    },
-    Step {
-        name: "bans, licences, sources",
-        run: deny,
-    },
+    Step { name: "tools", run: || tools::packages(&tools::FOR_TESTS).map(Verdict::Passed) },
+    Step { name: "format", run: || passes(cargo(&["fmt", "--all", "--check"])) },
+    Step { name: "bans, licences, sources", run: deny },
     Step {
         name: "clippy",
-        run: || {
-            passes(cargo(&[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--locked",
-                "--quiet",
-                "--",
-                "-D",
-                "warnings",
-            ]))
-        },
+        run: || passes(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"])),
     },
-    Step {
-        name: "tests",
-        run: || {
-            passes(cargo(&[
-                "test",
-                "--workspace",
-                "--locked",
-                "--no-fail-fast",
-            ]))
-        },
-    },
+    Step { name: "tests", run: || passes(cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])) },
     Step {
         name: "documentation",
         run: || {
@@ -65,27 +35,9 @@ const STEPS: [Step; 9] = [
             passes(doc)
         },
     },
-    Step {
-        name: "release build",
-        run: || {
-            passes(cargo(&[
-                "build",
-                "--release",
-                "--locked",
-                "--quiet",
-                "-p",
-                "carnet",
-            ]))
-        },
-    },
-    Step {
-        name: "demonstration",
-        run: demonstration,
-    },
-    Step {
-        name: "independent reader",
-        run: python,
-    },
+    Step { name: "release build", run: || passes(cargo(&["build", "--release", "--locked", "--quiet", "-p", "carnet"])) },
+    Step { name: "demonstration", run: demonstration },
+    Step { name: "independent reader", run: python },
 ];
 
 /// Runs the steps whose name contains `only`; true if none failed.
@@ -93,15 +45,9 @@ const STEPS: [Step; 9] = [
 /// # Errors
 /// If `only` names no step.
 pub fn run(only: Option<&str>) -> Result<bool> {
-    let chosen: Vec<&Step> = STEPS
-        .iter()
-        .filter(|step| only.is_none_or(|part| step.name.contains(part)))
-        .collect();
+    let chosen: Vec<&Step> = STEPS.iter().filter(|step| only.is_none_or(|part| step.name.contains(part))).collect();
     if chosen.is_empty() {
-        bail!(
-            "no such step; there are: {}",
-            STEPS.map(|step| step.name).join("; ")
-        );
+        bail!("no such step; there are: {}", STEPS.map(|step| step.name).join("; "));
     }
     let (mut lines, mut failed, mut skipped) = (Vec::new(), 0, 0);
     for step in &chosen {
@@ -126,10 +72,7 @@ pub fn run(only: Option<&str>) -> Result<bool> {
     }
     println!("\n=== all steps");
     lines.iter().for_each(|line| println!("{line}"));
-    println!(
-        "{} passed, {failed} failed, {skipped} skipped",
-        chosen.len() - failed - skipped
-    );
+    println!("{} passed, {failed} failed, {skipped} skipped", chosen.len() - failed - skipped);
     Ok(failed == 0)
 }
 
@@ -142,9 +85,7 @@ fn cargo(words: &[&str]) -> Command {
 /// Runs `command` with its output passed on; an error names the command to run again.
 fn passes(mut command: Command) -> Result<Verdict> {
     let again = run::shown(&command);
-    let status = command
-        .status()
-        .with_context(|| format!("could not start: {again}"))?;
+    let status = command.status().with_context(|| format!("could not start: {again}"))?;
     if !status.success() {
         bail!("{status}; rerun: {again}");
     }
@@ -154,14 +95,7 @@ fn passes(mut command: Command) -> Result<Verdict> {
 fn deny() -> Result<Verdict> {
     let mut deny = run::command(tools::cargo_deny()?);
     // Advisories are a separate command, since their database needs a network: `cargo deny check advisories`.
-    deny.args([
-        "--workspace",
-        "check",
-        "--hide-inclusion-graph",
-        "bans",
-        "licenses",
-        "sources",
-    ]);
+    deny.args(["--workspace", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
     passes(deny)
 }
 
@@ -170,17 +104,9 @@ fn demonstration() -> Result<Verdict> {
     let help = run::command(&program)
         .arg("--help")
         .output()
-        .with_context(|| {
-            format!(
-                "{} does not start; run: cargo build --release -p carnet",
-                program.display()
-            )
-        })?;
+        .with_context(|| format!("{} does not start; run: cargo build --release -p carnet", program.display()))?;
     // A line of the help starts with the name of each subcommand.
-    if !String::from_utf8_lossy(&help.stdout)
-        .lines()
-        .any(|line| line.trim_start().starts_with("demo"))
-    {
+    if !String::from_utf8_lossy(&help.stdout).lines().any(|line| line.trim_start().starts_with("demo")) {
         return Ok(Verdict::Skipped("this carnet has no demo".to_owned()));
     }
     let mut demo = run::command(program);
@@ -197,14 +123,9 @@ fn python() -> Result<Verdict> {
         })
     });
     if !tests.unwrap_or(false) {
-        return Ok(Verdict::Skipped(
-            "examples/python has no test*.py".to_owned(),
-        ));
+        return Ok(Verdict::Skipped("examples/python has no test*.py".to_owned()));
     }
     let mut python = run::command("python3");
-    python
-        .args(["-m", "unittest", "discover", "-v", "-s", "."])
-        .current_dir(folder)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+    python.args(["-m", "unittest", "discover", "-v", "-s", "."]).current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1");
     passes(python)
 }

@@ -99,11 +99,7 @@ pub fn scan(scanner: &Scanner, scene: &Scene, seed: u64) -> Result<DualEnergySca
     check(scanner, scene)?;
     let (rows, columns) = (scanner.rows, scanner.columns);
     let view = View::of(scanner);
-    let objects: Vec<TruthObject> = scene
-        .blocks
-        .iter()
-        .filter_map(|block| view.object(block))
-        .collect();
+    let objects: Vec<TruthObject> = scene.blocks.iter().filter_map(|block| view.object(block)).collect();
 
     let mut root = Rng::new(seed);
     let gains = wobble(scanner, &mut root.fork(1));
@@ -113,8 +109,7 @@ pub fn scan(scanner: &Scanner, scene: &Scene, seed: u64) -> Result<DualEnergySca
     // Areal density by material code, a plane each that the scene uses; f32 is far finer than the noise.
     let mut planes: Vec<Option<Array2<f32>>> = vec![None; Material::ALL.len() + 1];
     for object in &objects {
-        let plane = planes[usize::from(object.material.code())]
-            .get_or_insert_with(|| Array2::zeros((rows, columns)));
+        let plane = planes[usize::from(object.material.code())].get_or_insert_with(|| Array2::zeros((rows, columns)));
         // Goods are not uniform: a slow wave of 5 % over the block, its phase drawn.
         let (p, q) = (texture.between(0.0, 6.3), texture.between(0.0, 6.3));
         let [r0, c0, r1, c1] = object.pixels;
@@ -127,14 +122,8 @@ pub fn scan(scanner: &Scanner, scene: &Scene, seed: u64) -> Result<DualEnergySca
         }
     }
     let mu = |material: Material| scanner.energies.map(|energy| material.attenuation(energy));
-    let loads: Vec<(u8, [f64; 2], Array2<f32>)> = Material::ALL
-        .into_iter()
-        .filter_map(|m| {
-            planes[usize::from(m.code())]
-                .take()
-                .map(|plane| (m.code(), mu(m), plane))
-        })
-        .collect();
+    let loads: Vec<(u8, [f64; 2], Array2<f32>)> =
+        Material::ALL.into_iter().filter_map(|m| planes[usize::from(m.code())].take().map(|plane| (m.code(), mu(m), plane))).collect();
     let (steel_mu, wood_mu) = (mu(Material::Iron), mu(Material::Cellulose));
 
     let mut low = Array2::zeros((rows, columns));
@@ -145,8 +134,7 @@ pub fn scan(scanner: &Scanner, scene: &Scene, seed: u64) -> Result<DualEnergySca
         let mut planes: [ArrayViewMut1<'_, u16>; 2] = [low.row_mut(r), high.row_mut(r)];
         for c in 0..columns {
             let (steel, wood) = Scene::container(view.x(c), y);
-            let mut depth: [f64; 2] =
-                std::array::from_fn(|e| steel * steel_mu[e] + wood * wood_mu[e]);
+            let mut depth: [f64; 2] = std::array::from_fn(|e| steel * steel_mu[e] + wood * wood_mu[e]);
             let mut most = 0.0;
             for (code, mu, plane) in &loads {
                 let density = plane[[r, c]];
@@ -159,20 +147,12 @@ pub fn scan(scanner: &Scanner, scene: &Scene, seed: u64) -> Result<DualEnergySca
             }
             for (plane, depth) in planes.iter_mut().zip(depth) {
                 let quanta = noise.poisson(scanner.air_quanta * gains[c] * (-depth).exp()) as f64;
-                let value = quanta * (scanner.air_level / scanner.air_quanta)
-                    + scanner.electronic_noise * noise.normal();
+                let value = quanta * (scanner.air_level / scanner.air_quanta) + scanner.electronic_noise * noise.normal();
                 plane[c] = value.round().clamp(0.0, 65_535.0) as u16;
             }
         }
     }
-    Ok(DualEnergyScan {
-        synthetic: Synthetic { model: MODEL, seed },
-        low,
-        high,
-        truth,
-        objects,
-        pitch: [view.pitch_x, view.pitch_y],
-    })
+    Ok(DualEnergyScan { synthetic: Synthetic { model: MODEL, seed }, low, high, truth, objects, pitch: [view.pitch_x, view.pitch_y] })
 }
 
 fn check(scanner: &Scanner, scene: &Scene) -> Result<(), ScanError> {
@@ -181,24 +161,12 @@ fn check(scanner: &Scanner, scene: &Scene) -> Result<(), ScanError> {
         _ => return Err(ScanError::Size),
     }
     let within = |value: f64, low: f64, high: f64, name| {
-        if (low..=high).contains(&value) {
-            Ok(())
-        } else {
-            Err(ScanError::Number(name))
-        }
+        if (low..=high).contains(&value) { Ok(()) } else { Err(ScanError::Number(name)) }
     };
-    scanner
-        .energies
-        .iter()
-        .try_for_each(|&e| within(e, 30.0, 6_000.0, "the beam's energy"))?;
+    scanner.energies.iter().try_for_each(|&e| within(e, 30.0, 6_000.0, "the beam's energy"))?;
     within(scanner.air_quanta, 1.0, 1e9, "the count in air")?;
     within(scanner.air_level, 1.0, 65_535.0, "the level of air")?;
-    within(
-        scanner.electronic_noise,
-        0.0,
-        65_535.0,
-        "the electronic noise",
-    )?;
+    within(scanner.electronic_noise, 0.0, 65_535.0, "the electronic noise")?;
     within(scanner.wobble, 0.0, 0.5, "the wobble")?;
     for b in &scene.blocks {
         within(b.areal_density(), 0.0, 1e6, "a block's density")?;
@@ -258,10 +226,7 @@ impl View {
         let base = block.y + Scene::FLOOR_TOP;
         let c0 = clip(left / self.pitch_x, self.columns);
         let c1 = clip((left + block.width) / self.pitch_x, self.columns);
-        let r0 = clip(
-            self.rows as f64 - (base + block.height) / self.pitch_y,
-            self.rows,
-        );
+        let r0 = clip(self.rows as f64 - (base + block.height) / self.pitch_y, self.rows);
         let r1 = clip(self.rows as f64 - base / self.pitch_y, self.rows);
         (r0 < r1 && c0 < c1).then(|| TruthObject {
             material: block.material,
@@ -278,11 +243,7 @@ mod tests {
     use super::*;
 
     fn small() -> Scanner {
-        Scanner {
-            columns: 200,
-            rows: 60,
-            ..Scanner::default()
-        }
+        Scanner { columns: 200, rows: 60, ..Scanner::default() }
     }
 
     fn mean(plane: &Array2<u16>, [r0, c0, r1, c1]: [usize; 4]) -> f64 {
@@ -291,9 +252,7 @@ mod tests {
 
     // `ndarray::s!` does not build under `forbid(unsafe_code)`.
     fn window(plane: &Array2<u16>, [r0, c0, r1, c1]: [usize; 4]) -> Array2<f64> {
-        Array2::from_shape_fn((r1 - r0, c1 - c0), |(r, c)| {
-            f64::from(plane[[r0 + r, c0 + c]])
-        })
+        Array2::from_shape_fn((r1 - r0, c1 - c0), |(r, c)| f64::from(plane[[r0 + r, c0 + c]]))
     }
 
     fn block(material: Material, areal: f64) -> Scene {
@@ -307,9 +266,7 @@ mod tests {
             depth: 1_000.0,
             declared: true,
         };
-        Scene {
-            blocks: vec![block],
-        }
+        Scene { blocks: vec![block] }
     }
 
     #[test]
@@ -319,31 +276,14 @@ mod tests {
         let first = scan(&small(), &scene, 5).unwrap();
         assert_eq!(first, scan(&small(), &scene, 5).unwrap());
         assert_ne!(first.low, scan(&small(), &scene, 6).unwrap().low);
-        assert_eq!(
-            first.synthetic.to_string(),
-            "synthetic: carnet-cargo-scan/1 seed 5"
-        );
+        assert_eq!(first.synthetic.to_string(), "synthetic: carnet-cargo-scan/1 seed 5");
         assert_eq!(first.objects.iter().filter(|o| !o.declared).count(), 1);
-        assert!(
-            first
-                .truth
-                .iter()
-                .any(|&code| code == Material::Lead.code())
-        );
+        assert!(first.truth.iter().any(|&code| code == Material::Lead.code()));
     }
 
     #[test]
     fn air_has_the_stated_level_and_noise() {
-        let got = scan(
-            &Scanner {
-                rows: 400,
-                columns: 400,
-                ..small()
-            },
-            &Scene::empty(),
-            1,
-        )
-        .unwrap();
+        let got = scan(&Scanner { rows: 400, columns: 400, ..small() }, &Scene::empty(), 1).unwrap();
         let air = window(&got.low, [0, 0, 400, 10]);
         let (mean, deviation) = (air.mean().unwrap(), air.std(1.0));
         assert!((mean - 60_000.0).abs() < 30.0, "{mean}");
@@ -364,10 +304,7 @@ mod tests {
             let depth = (wall / value).ln();
             let expected = areal * Material::Iron.attenuation(2000.0);
             // The goods' own waviness is 5 %.
-            assert!(
-                (depth / expected - 1.0).abs() < 0.05,
-                "{areal}: {depth} for {expected}"
-            );
+            assert!((depth / expected - 1.0).abs() < 0.05, "{areal}: {depth} for {expected}");
             assert!(mean(&got.high, place) > value, "the high beam passes more");
             last = value;
         }
@@ -382,30 +319,14 @@ mod tests {
             let depth = |got: &Array2<u16>, empty| (mean(empty, place) / mean(got, place)).ln();
             depth(&got.low, &empty.low) / depth(&got.high, &empty.high)
         };
-        let (light, iron, lead) = (
-            ratio(Material::Polyethylene),
-            ratio(Material::Iron),
-            ratio(Material::Lead),
-        );
-        assert!(
-            light > iron + 0.03 && iron > lead + 0.03,
-            "{light} {iron} {lead}"
-        );
+        let (light, iron, lead) = (ratio(Material::Polyethylene), ratio(Material::Iron), ratio(Material::Lead));
+        assert!(light > iron + 0.03 && iron > lead + 0.03, "{light} {iron} {lead}");
     }
 
     #[test]
     fn wobble_dims_columns_at_both_energies_alike() {
-        let got = scan(
-            &Scanner {
-                wobble: 0.2,
-                ..small()
-            },
-            &Scene::empty(),
-            9,
-        )
-        .unwrap();
-        let column =
-            |plane: &Array2<u16>, c: usize| plane.column(c).mapv(f64::from).mean().unwrap();
+        let got = scan(&Scanner { wobble: 0.2, ..small() }, &Scene::empty(), 9).unwrap();
+        let column = |plane: &Array2<u16>, c: usize| plane.column(c).mapv(f64::from).mean().unwrap();
         let low: Vec<f64> = (0..6).map(|c| column(&got.low, c)).collect();
         for (c, level) in low.iter().enumerate() {
             assert!(*level < 60_500.0);
@@ -415,27 +336,13 @@ mod tests {
 
     #[test]
     fn sizes_and_numbers_are_bounded() {
-        let edge = Scanner {
-            rows: 1,
-            columns: 1,
-            ..small()
-        };
+        let edge = Scanner { rows: 1, columns: 1, ..small() };
         assert!(scan(&edge, &Scene::loaded(1), 1).is_ok());
         let none = Scanner { rows: 0, ..small() };
         assert_eq!(scan(&none, &Scene::empty(), 1), Err(ScanError::Size));
-        let past = Scanner {
-            rows: MAX_PIXELS + 1,
-            columns: 1,
-            ..small()
-        };
+        let past = Scanner { rows: MAX_PIXELS + 1, columns: 1, ..small() };
         assert_eq!(scan(&past, &Scene::empty(), 1), Err(ScanError::Size));
-        let wrong = Scanner {
-            air_quanta: f64::NAN,
-            ..small()
-        };
-        assert_eq!(
-            scan(&wrong, &Scene::empty(), 1),
-            Err(ScanError::Number("the count in air"))
-        );
+        let wrong = Scanner { air_quanta: f64::NAN, ..small() };
+        assert_eq!(scan(&wrong, &Scene::empty(), 1), Err(ScanError::Number("the count in air")));
     }
 }

@@ -32,14 +32,7 @@ pub struct Passage {
 
 impl Default for Passage {
     fn default() -> Self {
-        Self {
-            speed: 2.5,
-            length: 14.0,
-            suppression: 0.12,
-            source: None,
-            interval: 0.25,
-            quiet: 5.0,
-        }
+        Self { speed: 2.5, length: 14.0, suppression: 0.12, source: None, interval: 0.25, quiet: 5.0 }
     }
 }
 
@@ -61,11 +54,7 @@ pub struct PortalSeries {
 impl PortalSeries {
     /// Counts over all channels, a sample each.
     pub fn gross(&self) -> Vec<u64> {
-        self.spectra
-            .rows()
-            .into_iter()
-            .map(|row| row.iter().map(|&n| u64::from(n)).sum())
-            .collect()
+        self.spectra.rows().into_iter().map(|row| row.iter().map(|&n| u64::from(n)).sum()).collect()
     }
 }
 
@@ -73,31 +62,19 @@ impl PortalSeries {
 ///
 /// # Errors
 /// [`SpectrumError`] if a number of the detector, the passage or its source cannot be used.
-pub fn pass(
-    detector: &Detector,
-    passage: &Passage,
-    seed: u64,
-) -> Result<PortalSeries, SpectrumError> {
+pub fn pass(detector: &Detector, passage: &Passage, seed: u64) -> Result<PortalSeries, SpectrumError> {
     let p = passage;
-    let positive = [p.speed, p.length, p.interval]
-        .iter()
-        .all(|v| v.is_finite() && *v > 0.0);
+    let positive = [p.speed, p.length, p.interval].iter().all(|v| v.is_finite() && *v > 0.0);
     let place = p.source.as_ref().map_or(0.0, |(_, place)| *place);
     let duration = 2.0 * p.quiet + p.length / p.speed;
     let samples = (duration / p.interval).ceil();
-    let usable = p.quiet.is_finite()
-        && p.quiet >= 0.0
-        && (0.0..=1.0).contains(&p.suppression)
-        && place.is_finite();
+    let usable = p.quiet.is_finite() && p.quiet >= 0.0 && (0.0..=1.0).contains(&p.suppression) && place.is_finite();
     if !positive || !usable || samples > MAX_SAMPLES as f64 {
         return Err(SpectrumError::Number("the passage"));
     }
     let samples = samples as usize;
     let background = background_rate(detector)?;
-    let source = p
-        .source
-        .as_ref()
-        .map(|(s, _)| source_rate(detector, s).map(|rate| (rate, s.distance / 100.0)));
+    let source = p.source.as_ref().map(|(s, _)| source_rate(detector, s).map(|rate| (rate, s.distance / 100.0)));
     let source = source.transpose()?;
     let closest = p.quiet + place / p.speed;
 
@@ -118,9 +95,7 @@ pub fn pass(
             let near = (distance * distance / (distance * distance + along * along)).powf(1.5);
             rate.iter_mut().zip(bump).for_each(|(r, b)| *r += b * near);
         }
-        row.iter_mut()
-            .zip(draw(&rate, p.interval, &mut rng))
-            .for_each(|(cell, n)| *cell = n);
+        row.iter_mut().zip(draw(&rate, p.interval, &mut rng)).for_each(|(cell, n)| *cell = n);
     }
     Ok(PortalSeries {
         synthetic: Synthetic { model: MODEL, seed },
@@ -138,13 +113,7 @@ mod tests {
     use super::*;
 
     fn portal() -> Detector {
-        Detector {
-            channels: 128,
-            gain: 24.0,
-            background_rate: 2_000.0,
-            area: 400.0,
-            ..Detector::default()
-        }
+        Detector { channels: 128, gain: 24.0, background_rate: 2_000.0, area: 400.0, ..Detector::default() }
     }
 
     fn mean(values: &[u64]) -> f64 {
@@ -153,70 +122,32 @@ mod tests {
 
     #[test]
     fn a_seed_gives_one_series_and_the_load_digs_a_dip() {
-        let passage = Passage {
-            suppression: 0.2,
-            quiet: 10.0,
-            ..Passage::default()
-        };
+        let passage = Passage { suppression: 0.2, quiet: 10.0, ..Passage::default() };
         let got = pass(&portal(), &passage, 2).unwrap();
         assert_eq!(got, pass(&portal(), &passage, 2).unwrap());
         let gross = got.gross();
         let before = mean(&gross[..30]);
-        let during: Vec<u64> = gross
-            .iter()
-            .zip(&got.occupied)
-            .filter(|(_, o)| **o)
-            .map(|(n, _)| *n)
-            .skip(4)
-            .take(14)
-            .collect();
-        assert!(
-            (before - 500.0).abs() < 5.0 * (500.0f64 / 30.0).sqrt(),
-            "{before}"
-        );
-        assert!(
-            (mean(&during) / before - 0.8).abs() < 0.05,
-            "{} {before}",
-            mean(&during)
-        );
+        let during: Vec<u64> = gross.iter().zip(&got.occupied).filter(|(_, o)| **o).map(|(n, _)| *n).skip(4).take(14).collect();
+        assert!((before - 500.0).abs() < 5.0 * (500.0f64 / 30.0).sqrt(), "{before}");
+        assert!((mean(&during) / before - 0.8).abs() < 0.05, "{} {before}", mean(&during));
     }
 
     #[test]
     fn the_source_shows_where_it_is() {
-        let source = Source {
-            nuclide: Nuclide::Cs137,
-            activity: 3e6,
-            distance: 200.0,
-            shields: Vec::new(),
-        };
-        let passage = Passage {
-            source: Some((source, 9.0)),
-            ..Passage::default()
-        };
+        let source = Source { nuclide: Nuclide::Cs137, activity: 3e6, distance: 200.0, shields: Vec::new() };
+        let passage = Passage { source: Some((source, 9.0)), ..Passage::default() };
         let got = pass(&portal(), &passage, 3).unwrap();
         let gross = got.gross();
         let top = (0..gross.len()).max_by_key(|i| gross[*i]).unwrap();
         let closest = got.closest.unwrap();
-        assert!(
-            ((top as f64 + 0.5) * 0.25 - closest).abs() <= 0.5,
-            "{top} {closest}"
-        );
+        assert!(((top as f64 + 0.5) * 0.25 - closest).abs() <= 0.5, "{top} {closest}");
     }
 
     #[test]
     fn numbers_are_bounded() {
-        let past = Passage {
-            interval: 1e-6,
-            ..Passage::default()
-        };
-        assert_eq!(
-            pass(&portal(), &past, 1),
-            Err(SpectrumError::Number("the passage"))
-        );
-        let still = Passage {
-            speed: 0.0,
-            ..Passage::default()
-        };
+        let past = Passage { interval: 1e-6, ..Passage::default() };
+        assert_eq!(pass(&portal(), &past, 1), Err(SpectrumError::Number("the passage")));
+        let still = Passage { speed: 0.0, ..Passage::default() };
         assert!(pass(&portal(), &still, 1).is_err());
     }
 }

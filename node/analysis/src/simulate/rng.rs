@@ -122,9 +122,7 @@ fn ln_factorial(k: f64) -> f64 {
         return (2..=k as u32).map(|i| f64::from(i).ln()).sum();
     }
     let x = k + 1.0;
-    (x - 0.5) * x.ln() - x
-        + 0.5 * (2.0 * std::f64::consts::PI).ln()
-        + (1.0 / 12.0 - (1.0 / 360.0 - 1.0 / (1260.0 * x * x)) / (x * x)) / x
+    (x - 0.5) * x.ln() - x + 0.5 * (2.0 * std::f64::consts::PI).ln() + (1.0 / 12.0 - (1.0 / 360.0 - 1.0 / (1260.0 * x * x)) / (x * x)) / x
 }
 
 #[cfg(test)]
@@ -149,14 +147,8 @@ mod tests {
             let v = counts.iter().map(|c| (c - m).powi(2)).sum::<f64>() / f64::from(n - 1);
             // Five standard errors: of the mean, and of the variance (whose own variance is about 2 mean^2 + mean over n).
             let n = f64::from(n);
-            assert!(
-                (m - mean).abs() < 5.0 * (mean / n).sqrt(),
-                "mean of {mean}: {m}"
-            );
-            assert!(
-                (v - mean).abs() < 5.0 * ((2.0 * mean * mean + mean) / n).sqrt(),
-                "variance of {mean}: {v}"
-            );
+            assert!((m - mean).abs() < 5.0 * (mean / n).sqrt(), "mean of {mean}: {m}");
+            assert!((v - mean).abs() < 5.0 * ((2.0 * mean * mean + mean) / n).sqrt(), "variance of {mean}: {v}");
         }
         assert_eq!(Rng::new(1).poisson(f64::NAN), 0);
         assert_eq!(Rng::new(1).poisson(-1.0), 0);
@@ -168,10 +160,7 @@ mod tests {
         let v: Vec<f64> = (0..40_000).map(|_| rng.normal()).collect();
         let mean = v.iter().sum::<f64>() / v.len() as f64;
         let variance = v.iter().map(|x| x * x).sum::<f64>() / v.len() as f64;
-        assert!(
-            mean.abs() < 0.025 && (variance - 1.0).abs() < 0.04,
-            "{mean} {variance}"
-        );
+        assert!(mean.abs() < 0.025 && (variance - 1.0).abs() < 0.04, "{mean} {variance}");
     }
 
     #[test]

@@ -146,11 +146,7 @@ impl Scene {
         }
         // Two walls; where the corrugation slopes (45 degrees) the path through each is longer by the root of two.
         let phase = (x / CORRUGATION_PERIOD).fract();
-        let slope = if (0.25..0.37).contains(&phase) || (0.75..0.87).contains(&phase) {
-            2f64.sqrt()
-        } else {
-            1.0
-        };
+        let slope = if (0.25..0.37).contains(&phase) || (0.75..0.87).contains(&phase) { 2f64.sqrt() } else { 1.0 };
         let mut steel = 2.0 * WALL * slope;
         if !(POST..LENGTH - POST).contains(&x) {
             steel += 2.0 * 6.0;
@@ -166,11 +162,7 @@ impl Scene {
             steel += 2.0 * 4.0;
         }
         let floor = (BOTTOM_RAIL..BOTTOM_RAIL + FLOOR).contains(&y);
-        let wood = if floor {
-            PLYWOOD * FLOOR_PATH / 10.0
-        } else {
-            0.0
-        };
+        let wood = if floor { PLYWOOD * FLOOR_PATH / 10.0 } else { 0.0 };
         (steel * STEEL / 10.0, wood)
     }
 

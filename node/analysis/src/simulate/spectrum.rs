@@ -133,15 +133,7 @@ pub struct Detector {
 impl Default for Detector {
     /// A 3 x 3 inch crystal, 0 to 3,000 keV in 1,024 channels.
     fn default() -> Self {
-        Self {
-            channels: 1024,
-            offset: 0.0,
-            gain: 3000.0 / 1024.0,
-            resolution: 0.07,
-            thickness: 7.62,
-            area: 45.6,
-            background_rate: 300.0,
-        }
+        Self { channels: 1024, offset: 0.0, gain: 3000.0 / 1024.0, resolution: 0.07, thickness: 7.62, area: 45.6, background_rate: 300.0 }
     }
 }
 
@@ -161,16 +153,8 @@ impl Detector {
     /// Share of those counts that lie in the full-energy peak, for a 3 x 3 inch crystal (after the measured
     /// photofractions of Heath, IDO-16880, 1964; rounded, and good to a tenth).
     pub fn peak_share(&self, energy: f64) -> f64 {
-        const POINTS: [(f64, f64); 8] = [
-            (60.0, 0.99),
-            (122.0, 0.97),
-            (279.0, 0.85),
-            (412.0, 0.72),
-            (662.0, 0.54),
-            (1115.0, 0.40),
-            (1780.0, 0.30),
-            (2750.0, 0.23),
-        ];
+        const POINTS: [(f64, f64); 8] =
+            [(60.0, 0.99), (122.0, 0.97), (279.0, 0.85), (412.0, 0.72), (662.0, 0.54), (1115.0, 0.40), (1780.0, 0.30), (2750.0, 0.23)];
         let upper = POINTS.partition_point(|p| p.0 < energy);
         if upper == 0 {
             return POINTS[0].1;
@@ -196,11 +180,7 @@ impl Detector {
             && self.offset.is_finite()
             && self.background_rate.is_finite()
             && self.background_rate >= 0.0;
-        if usable {
-            Ok(())
-        } else {
-            Err(SpectrumError::Number("the detector"))
-        }
+        if usable { Ok(()) } else { Err(SpectrumError::Number("the detector")) }
     }
 }
 
@@ -258,11 +238,7 @@ pub struct Spectrum {
 /// [`SpectrumError`] if a number of the detector or the source cannot be used.
 pub fn source_rate(detector: &Detector, source: &Source) -> Result<Vec<f64>, SpectrumError> {
     detector.check()?;
-    let amounts = source
-        .shields
-        .iter()
-        .map(|s| s.areal_density)
-        .chain([source.activity]);
+    let amounts = source.shields.iter().map(|s| s.areal_density).chain([source.activity]);
     let far = source.distance.is_finite() && source.distance > 0.0;
     if !far || amounts.into_iter().any(|v| !v.is_finite() || v < 0.0) {
         return Err(SpectrumError::Number("the source"));
@@ -270,14 +246,8 @@ pub fn source_rate(detector: &Detector, source: &Source) -> Result<Vec<f64>, Spe
     let solid_angle = solid_angle_share(detector.area, source.distance);
     let mut rate = vec![0.0; detector.channels];
     for l in source.nuclide.lines() {
-        let passed: f64 = source
-            .shields
-            .iter()
-            .map(|s| -s.areal_density * s.material.attenuation(l.energy))
-            .sum::<f64>()
-            .exp();
-        let counts =
-            source.activity * l.intensity * solid_angle * passed * detector.efficiency(l.energy);
+        let passed: f64 = source.shields.iter().map(|s| -s.areal_density * s.material.attenuation(l.energy)).sum::<f64>().exp();
+        let counts = source.activity * l.intensity * solid_angle * passed * detector.efficiency(l.energy);
         add_response(detector, l.energy, counts, &mut rate);
     }
     Ok(rate)
@@ -291,32 +261,19 @@ pub fn background_rate(detector: &Detector) -> Result<Vec<f64>, SpectrumError> {
     detector.check()?;
     let mut rate = vec![0.0; detector.channels];
     for l in BACKGROUND {
-        add_response(
-            detector,
-            l.energy,
-            l.intensity * detector.efficiency(l.energy),
-            &mut rate,
-        );
+        add_response(detector, l.energy, l.intensity * detector.efficiency(l.energy), &mut rate);
     }
     // Photons scattered in soil and walls: the bulk of a real background, falling steeply with energy, and cut off
     // below some 60 keV by self-absorption. Three quarters of the counts, as in ordinary field spectra.
     let lines: f64 = rate.iter().sum();
     let sky = |e: f64| {
-        if e > 0.0 {
-            (-e / 220.0).exp() * (1.0 - (-(e / 60.0).powi(2)).exp())
-        } else {
-            0.0
-        }
+        if e > 0.0 { (-e / 220.0).exp() * (1.0 - (-(e / 60.0).powi(2)).exp()) } else { 0.0 }
     };
     let middle = |c: usize| detector.edge(c) + 0.5 * detector.gain;
     let scattered: f64 = (0..detector.channels).map(|c| sky(middle(c))).sum();
     for (c, r) in rate.iter_mut().enumerate() {
         let from_lines = if lines > 0.0 { 0.25 * *r / lines } else { 0.0 };
-        let from_sky = if scattered > 0.0 {
-            0.75 * sky(middle(c)) / scattered
-        } else {
-            0.0
-        };
+        let from_sky = if scattered > 0.0 { 0.75 * sky(middle(c)) / scattered } else { 0.0 };
         *r = detector.background_rate * (from_lines + from_sky);
     }
     Ok(rate)
@@ -326,12 +283,7 @@ pub fn background_rate(detector: &Detector) -> Result<Vec<f64>, SpectrumError> {
 ///
 /// # Errors
 /// [`SpectrumError`] if a number of the detector, a source or the live time cannot be used.
-pub fn measure(
-    detector: &Detector,
-    sources: &[Source],
-    live_time: f64,
-    seed: u64,
-) -> Result<Spectrum, SpectrumError> {
+pub fn measure(detector: &Detector, sources: &[Source], live_time: f64, seed: u64) -> Result<Spectrum, SpectrumError> {
     if !(live_time.is_finite() && live_time > 0.0) {
         return Err(SpectrumError::Number("the live time"));
     }
@@ -353,9 +305,7 @@ pub fn measure(
 
 /// Poisson counts of `rate` over `seconds`.
 pub(crate) fn draw(rate: &[f64], seconds: f64, rng: &mut Rng) -> Vec<u32> {
-    rate.iter()
-        .map(|r| u32::try_from(rng.poisson(r * seconds)).unwrap_or(u32::MAX))
-        .collect()
+    rate.iter().map(|r| u32::try_from(rng.poisson(r * seconds)).unwrap_or(u32::MAX)).collect()
 }
 
 /// Share of the whole sphere that a disc of `area` cm² covers at `distance` cm on its axis.
@@ -367,13 +317,7 @@ pub(crate) fn solid_angle_share(area: f64, distance: f64) -> f64 {
 /// Adds `counts` of a line at `energy` to `rate`: peak, Compton continuum, and the multiple scattering between them.
 fn add_response(detector: &Detector, energy: f64, counts: f64, rate: &mut [f64]) {
     let peak = detector.peak_share(energy);
-    add_peak(
-        detector,
-        energy,
-        detector.width(energy),
-        counts * peak,
-        rate,
-    );
+    add_peak(detector, energy, detector.width(energy), counts * peak, rate);
     let alpha = energy / ELECTRON_MASS;
     let edge = energy * 2.0 * alpha / (1.0 + 2.0 * alpha);
     // Recoil energies at the channel's grid, each spread by the resolution there. A tenth of what is not in the peak
@@ -381,38 +325,18 @@ fn add_response(detector: &Detector, energy: f64, counts: f64, rate: &mut [f64])
     // from photons thrown back by what stands around.
     let rest = counts * (1.0 - peak);
     let steps = ((edge / detector.gain).ceil() as usize).clamp(8, 4096);
-    let weights: Vec<f64> = (0..steps)
-        .map(|i| klein_nishina((i as f64 + 0.5) * edge / steps as f64 / energy, alpha))
-        .collect();
+    let weights: Vec<f64> = (0..steps).map(|i| klein_nishina((i as f64 + 0.5) * edge / steps as f64 / energy, alpha)).collect();
     let total: f64 = weights.iter().sum();
     for (i, weight) in weights.iter().enumerate() {
         let recoil = (i as f64 + 0.5) * edge / steps as f64;
-        add_peak(
-            detector,
-            recoil,
-            detector.width(recoil),
-            rest * 0.82 * weight / total,
-            rate,
-        );
+        add_peak(detector, recoil, detector.width(recoil), rest * 0.82 * weight / total, rate);
     }
     let back = energy - edge;
-    add_peak(
-        detector,
-        back,
-        1.5 * detector.width(back),
-        rest * 0.08,
-        rate,
-    );
+    add_peak(detector, back, 1.5 * detector.width(back), rest * 0.08, rate);
     let valley = 16;
     for i in 0..valley {
         let e = edge + (energy - edge) * (f64::from(i) + 0.5) / f64::from(valley);
-        add_peak(
-            detector,
-            e,
-            detector.width(e),
-            rest * 0.10 / f64::from(valley),
-            rate,
-        );
+        add_peak(detector, e, detector.width(e), rest * 0.10 / f64::from(valley), rate);
     }
 }
 
@@ -427,15 +351,8 @@ fn klein_nishina(s: f64, alpha: f64) -> f64 {
 fn add_peak(detector: &Detector, energy: f64, width: f64, counts: f64, rate: &mut [f64]) {
     const FWHM_PER_SIGMA: f64 = 2.354_820_045;
     let sigma = width / FWHM_PER_SIGMA;
-    let channel = |e: f64| {
-        ((e - detector.offset) / detector.gain)
-            .floor()
-            .clamp(0.0, rate.len() as f64) as usize
-    };
-    let (first, last) = (
-        channel(energy - 5.0 * sigma),
-        (channel(energy + 5.0 * sigma) + 1).min(rate.len()),
-    );
+    let channel = |e: f64| ((e - detector.offset) / detector.gain).floor().clamp(0.0, rate.len() as f64) as usize;
+    let (first, last) = (channel(energy - 5.0 * sigma), (channel(energy + 5.0 * sigma) + 1).min(rate.len()));
     let mut below = cumulative((detector.edge(first) - energy) / sigma);
     for (c, r) in rate.iter_mut().enumerate().take(last).skip(first) {
         let above = cumulative((detector.edge(c + 1) - energy) / sigma);
@@ -447,10 +364,7 @@ fn add_peak(detector: &Detector, energy: f64, width: f64, counts: f64, rate: &mu
 /// The standard normal distribution function (Abramowitz and Stegun 26.2.17, error below 7.5e-8).
 fn cumulative(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
-    let poly = t
-        * (0.319_381_530
-            + t * (-0.356_563_782
-                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let poly = t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
     let tail = (-0.5 * x * x).exp() * poly / (2.0 * std::f64::consts::PI).sqrt();
     if x > 0.0 { 1.0 - tail } else { tail }
 }
@@ -461,43 +375,22 @@ mod tests {
     use super::*;
 
     fn source(nuclide: Nuclide) -> Source {
-        Source {
-            nuclide,
-            activity: 1e6,
-            distance: 100.0,
-            shields: Vec::new(),
-        }
+        Source { nuclide, activity: 1e6, distance: 100.0, shields: Vec::new() }
     }
 
     fn window(counts: &[u32], detector: &Detector, low: f64, high: f64) -> f64 {
         let inside = |c: usize| (low..high).contains(&detector.edge(c));
-        counts
-            .iter()
-            .enumerate()
-            .filter(|(c, _)| inside(*c))
-            .map(|(_, n)| f64::from(*n))
-            .sum()
+        counts.iter().enumerate().filter(|(c, _)| inside(*c)).map(|(_, n)| f64::from(*n)).sum()
     }
 
     #[test]
     fn a_seed_gives_one_spectrum() {
         let d = Detector::default();
         let first = measure(&d, &[source(Nuclide::Cs137)], 60.0, 3).unwrap();
-        assert_eq!(
-            first,
-            measure(&d, &[source(Nuclide::Cs137)], 60.0, 3).unwrap()
-        );
-        assert_ne!(
-            first.counts,
-            measure(&d, &[source(Nuclide::Cs137)], 60.0, 4)
-                .unwrap()
-                .counts
-        );
+        assert_eq!(first, measure(&d, &[source(Nuclide::Cs137)], 60.0, 3).unwrap());
+        assert_ne!(first.counts, measure(&d, &[source(Nuclide::Cs137)], 60.0, 4).unwrap().counts);
         assert_eq!(first.counts.len(), 1024);
-        assert_eq!(
-            first.synthetic.to_string(),
-            "synthetic: carnet-gamma-spectrum/1 seed 3"
-        );
+        assert_eq!(first.synthetic.to_string(), "synthetic: carnet-gamma-spectrum/1 seed 3");
     }
 
     #[test]
@@ -505,10 +398,7 @@ mod tests {
         let d = Detector::default();
         let got = measure(&d, &[], 1000.0, 1).unwrap();
         let total: u32 = got.counts.iter().sum();
-        assert!(
-            (f64::from(total) - 300_000.0).abs() < 5.0 * 300_000f64.sqrt(),
-            "{total}"
-        );
+        assert!((f64::from(total) - 300_000.0).abs() < 5.0 * 300_000f64.sqrt(), "{total}");
         let potassium = window(&got.counts, &d, 1400.0, 1520.0);
         let beside = window(&got.counts, &d, 1540.0, 1660.0);
         assert!(potassium > 2.0 * beside, "{potassium} {beside}");
@@ -516,22 +406,12 @@ mod tests {
 
     #[test]
     fn the_peak_lies_where_the_line_is_and_is_as_wide_as_stated() {
-        let d = Detector {
-            background_rate: 0.0,
-            ..Detector::default()
-        };
+        let d = Detector { background_rate: 0.0, ..Detector::default() };
         let rate = source_rate(&d, &source(Nuclide::Cs137)).unwrap();
         let near = |c: &usize| (560.0..760.0).contains(&d.edge(*c));
-        let top = (0..1024)
-            .filter(near)
-            .max_by(|a, b| rate[*a].total_cmp(&rate[*b]))
-            .unwrap();
+        let top = (0..1024).filter(near).max_by(|a, b| rate[*a].total_cmp(&rate[*b])).unwrap();
         assert!((d.edge(top) + d.gain / 2.0 - 661.66).abs() < d.gain * 1.5);
-        let half = (0..1024)
-            .filter(near)
-            .filter(|c| rate[*c] > rate[top] / 2.0)
-            .count() as f64
-            * d.gain;
+        let half = (0..1024).filter(near).filter(|c| rate[*c] > rate[top] / 2.0).count() as f64 * d.gain;
         assert!((half / (0.07 * 661.66) - 1.0).abs() < 0.1, "{half}");
         // The Compton edge of 661.66 keV lies at 477.3 keV, a valley behind it.
         let at = |e: f64| rate[(e / d.gain) as usize];
@@ -540,30 +420,18 @@ mod tests {
 
     #[test]
     fn counts_follow_solid_angle_and_shield() {
-        let d = Detector {
-            background_rate: 0.0,
-            ..Detector::default()
-        };
+        let d = Detector { background_rate: 0.0, ..Detector::default() };
         let sum = |s: &Source| source_rate(&d, s).unwrap().iter().sum::<f64>();
         let bare = source(Nuclide::Co60);
-        let far = Source {
-            distance: 200.0,
-            ..bare.clone()
-        };
+        let far = Source { distance: 200.0, ..bare.clone() };
         assert!((sum(&bare) / sum(&far) - 4.0).abs() < 0.05);
         // A first-principles bound: no more counts than photons through the face.
         let photons = 1e6 * (0.9985 + 0.9998) * solid_angle_share(d.area, 100.0);
         assert!(sum(&bare) < photons && sum(&bare) > 0.5 * photons);
         let mut last = f64::INFINITY;
         for areal_density in [0.0, 5.0, 20.0] {
-            let shields = vec![Shield {
-                material: Material::Lead,
-                areal_density,
-            }];
-            let got = sum(&Source {
-                shields,
-                ..source(Nuclide::Am241)
-            });
+            let shields = vec![Shield { material: Material::Lead, areal_density }];
+            let got = sum(&Source { shields, ..source(Nuclide::Am241) });
             assert!(got < last);
             last = got;
         }
@@ -573,34 +441,11 @@ mod tests {
     #[test]
     fn numbers_are_bounded() {
         let d = Detector::default();
-        assert!(
-            measure(
-                &Detector {
-                    channels: MAX_CHANNELS,
-                    ..d.clone()
-                },
-                &[],
-                1.0,
-                1
-            )
-            .is_ok()
-        );
-        let past = Detector {
-            channels: MAX_CHANNELS + 1,
-            ..d.clone()
-        };
+        assert!(measure(&Detector { channels: MAX_CHANNELS, ..d.clone() }, &[], 1.0, 1).is_ok());
+        let past = Detector { channels: MAX_CHANNELS + 1, ..d.clone() };
         assert_eq!(measure(&past, &[], 1.0, 1), Err(SpectrumError::Channels));
-        assert_eq!(
-            measure(&d, &[], 0.0, 1),
-            Err(SpectrumError::Number("the live time"))
-        );
-        let touching = Source {
-            distance: 0.0,
-            ..source(Nuclide::K40)
-        };
-        assert_eq!(
-            measure(&d, &[touching], 1.0, 1),
-            Err(SpectrumError::Number("the source"))
-        );
+        assert_eq!(measure(&d, &[], 0.0, 1), Err(SpectrumError::Number("the live time")));
+        let touching = Source { distance: 0.0, ..source(Nuclide::K40) };
+        assert_eq!(measure(&d, &[touching], 1.0, 1), Err(SpectrumError::Number("the source")));
     }
 }

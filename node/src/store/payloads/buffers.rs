@@ -1,4 +1,4 @@
-//! Buffers of one sealed chunk, used again and again: a fresh mebibyte costs 256 page faults, a fifth of its encryption.
+//! Buffers of one sealed chunk, used again and again: a fresh mebibyte costs 256 page faults and as many zeroed pages.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -13,14 +13,14 @@
 //! construction, which makes reordering, dropping and cutting short show.
 //!
 //! A pair of key and nonce is never used for two plaintexts:
-//! - Two payloads, of one record or of two, have different keys: record key, record id, index and root go into them, and every file has its
-//!   own salt. So has a file that is begun again after its staging file was lost.
+//! - Two payloads, of one record or of two, have different keys: record key, record id, index, size and root go into them, and
+//!   every file has its own salt. So has a file that is begun again after its staging file was lost.
 //! - Within one file a nonce is used once, except that a resumed transfer may write a chunk again whose first writing was torn. It
 //!   then seals the *same* bytes: a chunk is sealed only after it matched the chunk list, the list leads to the root, and the
 //!   root is in the key. So the second ciphertext equals the first, bit for bit, and tells nothing more.
 //!
-//! The header's tag is an empty message sealed under the header's own domain with the header as associated data. It tells a wrong key or a changed
-//! header from a changed chunk.
+//! The header's tag is an empty message sealed under the header's own domain with the header as associated data. It tells a
+//! wrong key or a changed header from a changed chunk.
 
 use carnet_protocol::payload::{CHUNK, Geometry};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -162,6 +162,14 @@ pub fn open_small(what: &PayloadRef, key: &RecordKey, sealed: &[u8]) -> Result<V
         out.truncate(length);
     }
     Ok(out)
+}
+
+/// Bytes that were sealed into `sealed` by [`seal_small`], for who does not keep the size elsewhere. Not to be believed before it opens.
+pub fn small_size(sealed: &[u8]) -> usize {
+    match sealed.len().saturating_sub(HEADER) {
+        0 => 0,
+        more => more.saturating_sub(TAG),
+    }
 }
 
 fn small(what: &PayloadRef, found: usize) -> Result<Geometry, PayloadStoreError> {

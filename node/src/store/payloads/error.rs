@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use carnet_protocol::digest::Digest;
 use carnet_protocol::payload::ChunkError;
+use carnet_protocol::reason::Reason;
 
 /// Why a payload was not staged, stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +137,14 @@ pub enum PayloadStoreError {
 }
 
 impl PayloadStoreError {
+    /// The registered reason, where who sent the bytes is at fault; none where the disk or the caller is.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Refused(fault) => Some(fault.reason()),
+            _ => None,
+        }
+    }
+
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {

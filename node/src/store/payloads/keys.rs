@@ -4,8 +4,8 @@
 //! nothing, and a record that was erased does not come back from it. Keep a copy of the key itself in a safe, not in the backup.
 //!
 //! A wrapped key is 69 bytes: version 1, the first 8 bytes of the node key's id, a random 12-byte nonce, the record key under
-//! AES-256-GCM (32 bytes) and its tag (16). The associated data is the label, the version and the record's id, so that a wrapped key moved to
-//! another row does not open. A random nonce is safe for 2^32 records under one node key (NIST SP 800-38D 8.3).
+//! AES-256-GCM (32 bytes) and its tag (16). The associated data is a label, the version and the record's id, so that a wrapped
+//! key moved to another row does not open. A random nonce is safe for 2^32 records under one node key (NIST SP 800-38D 8.3).
 //!
 //! Key bytes are wiped when dropped. `ring`'s expanded keys are not: it gives no way to.
 

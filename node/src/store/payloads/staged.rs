@@ -108,6 +108,11 @@ impl StagedPayload {
         self.inner.id
     }
 
+    /// Buffers of one chunk, to fill for [`StagedPayload::write`].
+    pub fn pool(&self) -> super::ChunkPool {
+        self.inner.store.pool().clone()
+    }
+
     /// The payload that this becomes.
     pub fn what(&self) -> PayloadRef {
         self.inner.what

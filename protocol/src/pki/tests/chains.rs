@@ -3,7 +3,7 @@ use rcgen::{CustomExtension, DnType, IsCa, KeyPair, KeyUsagePurpose, SanType};
 
 use super::maker::*;
 use crate::pki::{
-    ChainFault, Claims, MAX_CERTIFICATE, Place, Revocations, Role, Root, certificates_from_pem, pem_from_certificates, validate,
+    ChainFault, Claims, MAX_CERTIFICATE, Path, Place, Revocations, Role, Root, certificates_from_pem, pem_from_certificates, validate,
 };
 use crate::reason::Reason;
 use crate::time::DAY;
@@ -233,6 +233,9 @@ fn issuers_must_be_authorities() {
     };
     assert_eq!(spoiled(&|params| params.is_ca = IsCa::ExplicitNoCa), Reason::ChainMalformed);
     assert_eq!(spoiled(&|params| params.key_usages = vec![KeyUsagePurpose::KeyCertSign]), Reason::ChainMalformed);
+    let constraints =
+        rcgen::NameConstraints { permitted_subtrees: vec![rcgen::GeneralSubtree::DnsName("example".into())], excluded_subtrees: vec![] };
+    assert_eq!(spoiled(&|params| params.name_constraints = Some(constraints.clone())), Reason::ChainMalformed);
     assert_eq!(spoiled(&|params| params.custom_extensions = vec![purposes(Role::Node.purposes())]), Reason::ChainMalformed);
     assert_eq!(spoiled(&|params| params.distinguished_name = subject(&[(DnType::CommonName, "Issuing")])), Reason::ChainNames);
 }
@@ -315,7 +318,9 @@ fn pem_comes_back_and_is_bounded() {
     assert_eq!(certificates_from_pem(text.as_bytes()).unwrap(), chain);
     assert_eq!(certificates_from_pem(b"nothing here"), Err(ChainFault::Empty));
     assert_eq!(reason(certificates_from_pem(pem_from_certificates([&world.leaf[..]; 5]).as_bytes())), Reason::ChainTooLong);
-    assert_eq!(reason(certificates_from_pem(&vec![b'x'; crate::pki::MAX_PEM + 1])), Reason::ChainTooLong);
+    let padded = |length: usize| [text.as_bytes(), &vec![b'\n'; length - text.len()]].concat();
+    assert_eq!(certificates_from_pem(&padded(crate::pki::MAX_PEM)).unwrap(), chain);
+    assert_eq!(reason(certificates_from_pem(&padded(crate::pki::MAX_PEM + 1))), Reason::ChainTooLong);
     assert_eq!(reason(certificates_from_pem(text.replace('=', "!").replace("MII", "M!I").as_bytes())), Reason::ChainMalformed);
 }
 
@@ -342,3 +347,16 @@ proptest! {
 }
 
 static WORLD: std::sync::OnceLock<World> = std::sync::OnceLock::new();
+
+#[test]
+fn a_traced_path_is_asked_for_many_times() {
+    let world = World::new(Role::Node);
+    let chain: [&[u8]; 2] = [&world.leaf, &world.issuing.der];
+    let path = Path::trace(&chain, &world.pinned(), Role::Node).unwrap();
+    let mut lists = Revocations::default();
+    assert_eq!(path.at(NOW, &lists), world.judge());
+    lists.add(&world.pinned(), &[&world.issuing.der], &world.issuing.list(1, &[])).unwrap();
+    for at in [NOW, NOW.plus(-DAY - 1), NOW.plus(DAY + 1)] {
+        assert_eq!(path.at(at, &lists), world.judge_at(at, &lists));
+    }
+}

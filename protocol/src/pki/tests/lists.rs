@@ -1,7 +1,10 @@
 use rcgen::RevocationReason;
 
 use super::maker::*;
-use crate::pki::{Added, ChainFault, Claims, MAX_CRL, Place, Policy, RevocationStatus, Revocations, Role};
+use crate::pki::{
+    Added, ChainFault, Claims, MAX_CRL, MAX_CRLS, MAX_LISTS_PEM, Place, Policy, RevocationStatus, Revocations, Role, lists_from_pem,
+    pem_from_lists,
+};
 use crate::reason::Reason;
 use crate::time::{DAY, Timestamp};
 
@@ -125,4 +128,34 @@ fn spoiled_lists_are_refused_without_panic() {
     }
     assert_eq!(reason(lists.add(&root, &chain, &vec![0; MAX_CRL + 1])), Reason::ChainCrl);
     assert!(Claims::read(&list).is_err());
+}
+
+#[test]
+fn lists_are_counted_and_large_ones_taken() {
+    let world = World::new(Role::Node);
+    let root = world.pinned();
+    let mut lists = Revocations::default();
+    for _ in 0..MAX_CRLS {
+        let issuing = world.root.issue_authority(ca_params("NL", "Issuing", 0));
+        assert_eq!(lists.add(&root, &[&issuing.der], &issuing.list(1, &[])), Ok(Added::Newer));
+    }
+    assert_eq!(reason(lists.add(&root, &[&world.issuing.der], &world.issuing.list(1, &[]))), Reason::ChainCrl);
+
+    let serials: Vec<[u8; 4]> = (0..20_000u32).map(|n| (0x4000_0000 + n).to_be_bytes()).collect();
+    let entries: Vec<_> = serials.iter().map(|serial| (&serial[..], NOW, RevocationReason::Superseded)).collect();
+    let large = world.issuing.list(1, &entries);
+    assert!(large.len() > MAX_CRL / 2 && large.len() <= MAX_CRL, "{}", large.len());
+    assert_eq!(Revocations::default().add(&root, &[&world.issuing.der], &large), Ok(Added::Newer));
+}
+
+#[test]
+fn lists_come_back_from_pem() {
+    let world = World::new(Role::Node);
+    let lists = [world.root.list(1, &[]), world.issuing.list(2, &[])];
+    let text = pem_from_lists(lists.iter().map(Vec::as_slice));
+    assert_eq!(lists_from_pem(text.as_bytes()).unwrap(), lists);
+    assert_eq!(lists_from_pem(b"").unwrap(), Vec::<Vec<u8>>::new());
+    assert_eq!(lists_from_pem(pem_from_lists([&lists[0][..]; MAX_CRLS]).as_bytes()).unwrap().len(), MAX_CRLS);
+    assert_eq!(reason(lists_from_pem(pem_from_lists([&lists[0][..]; MAX_CRLS + 1]).as_bytes())), Reason::ChainCrl);
+    assert_eq!(reason(lists_from_pem(&vec![b' '; MAX_LISTS_PEM + 1])), Reason::ChainCrl);
 }

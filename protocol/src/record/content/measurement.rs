@@ -81,6 +81,15 @@ pub struct Channel {
     /// Digest of the decoded samples in canonical form (spec/10-image.md), the same for every lossless coding.
     #[n(5)]
     pub samples: Digest,
+    /// Which end of the scale is shown white: `high-is-white`, `high-is-black` (DICOM 0028,0004).
+    #[n(6)]
+    pub polarity: Option<String>,
+    /// Units a sample step (DICOM 0028,1053).
+    #[n(7)]
+    pub slope: Option<Real>,
+    /// Units at sample zero (DICOM 0028,1052).
+    #[n(8)]
+    pub intercept: Option<Real>,
 }
 
 impl Checked for Image {
@@ -107,6 +116,7 @@ impl View {
         self.channels.iter().try_for_each(|channel| {
             name("energy", &channel.energy)?;
             name("sample meaning", &channel.meaning)?;
+            channel.polarity.as_deref().map_or(Ok(()), |polarity| name("polarity", polarity))?;
             if !(MIN_STORED_BITS..=MAX_STORED_BITS).contains(&channel.stored_bits) {
                 return Err(Fault::new(Reason::RecordLimit, "stored bits are 8 to 16"));
             }

@@ -26,12 +26,18 @@ pub struct Release {
     /// Until when it can be fetched.
     #[n(4)]
     pub until: Option<Timestamp>,
+    /// Names of the personal fields whose openings go along; ascending. Without a name here every opening stays at home.
+    #[n(5)]
+    pub personal: Vec<String>,
 }
 
 impl Checked for Release {
     fn check(&self, _: usize) -> Result<(), Fault> {
         bounded("payloads of a release", self.payloads.len(), MAX_PAYLOADS)?;
-        ascending(&self.payloads)
+        ascending(&self.payloads)?;
+        bounded("personal fields of a release", self.personal.len(), MAX_LIST)?;
+        self.personal.iter().try_for_each(|field| name("personal field", field))?;
+        ascending(&self.personal)
     }
 }
 
@@ -99,9 +105,9 @@ impl Checked for Receipt {
     }
 }
 
-fn ascending(payloads: &[u32]) -> Result<(), Fault> {
-    if payloads.is_sorted_by(|a, b| a < b) {
+fn ascending<T: Ord>(entries: &[T]) -> Result<(), Fault> {
+    if entries.is_sorted_by(|a, b| a < b) {
         return Ok(());
     }
-    Err(Fault::new(Reason::RecordContent, "indexes of payloads must ascend and differ"))
+    Err(Fault::new(Reason::RecordContent, "indexes of payloads and names of personal fields must ascend and differ"))
 }

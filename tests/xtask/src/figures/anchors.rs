@@ -14,16 +14,9 @@ const ROUNDS: usize = 3;
 
 /// Measures the anchors, then Carnet's own time as `bench_transfer transfer-anchors` reports it: `value` in seconds.
 pub fn measure(figure: &Figure) -> Result<Measured> {
-    let needed = [
-        ("rsync", "rsync"),
-        ("sshd", "openssh-server"),
-        ("ssh", "openssh-client"),
-        ("Orthanc", "orthanc"),
-    ];
+    let needed = [("rsync", "rsync"), ("sshd", "openssh-server"), ("ssh", "openssh-client"), ("Orthanc", "orthanc")];
     tools::packages(&needed)?;
-    let folder = tempfile::Builder::new()
-        .prefix("anchors-")
-        .tempdir_in(run::target())?;
+    let folder = tempfile::Builder::new().prefix("anchors-").tempdir_in(run::target())?;
     let files = rsync::Corpus::write(&folder.path().join("source"))?;
     let server = rsync::Server::start(&folder.path().join("ssh"))?;
     let studies = orthanc::Sender::start(&folder.path().join("orthanc"))?;
@@ -37,11 +30,7 @@ pub fn measure(figure: &Figure) -> Result<Measured> {
         if carnet {
             settle()?;
             let printed = run_bench("carnet", "bench_transfer", figure.name)?;
-            by_carnet.push(
-                printed["value"]
-                    .as_f64()
-                    .context("bench_transfer printed no seconds")?,
-            );
+            by_carnet.push(printed["value"].as_f64().context("bench_transfer printed no seconds")?);
         }
     }
     let (rsync, orthanc) = (median(&mut by_rsync), median(&mut by_orthanc));
@@ -50,15 +39,9 @@ pub fn measure(figure: &Figure) -> Result<Measured> {
         "medians": { "rsync": rsync, "orthanc": orthanc },
     });
     if !carnet {
-        return Ok(Measured::Missing {
-            why: "carnet has no example bench_transfer".to_owned(),
-            details,
-        });
+        return Ok(Measured::Missing { why: "carnet has no example bench_transfer".to_owned(), details });
     }
-    Ok(Measured::Value {
-        value: median(&mut by_carnet) / rsync.min(orthanc),
-        details,
-    })
+    Ok(Measured::Value { value: median(&mut by_carnet) / rsync.min(orthanc), details })
 }
 
 /// Waits until earlier rounds' pages are on the disk, so that nobody pays for another's writes.
@@ -97,7 +80,5 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
 
 /// A port of the loopback that nobody listens on now.
 pub fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()?
-        .port())
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -32,20 +32,9 @@ impl Sender {
         let mut images = Vec::new();
         for number in 0..IMAGES {
             let answer = request(port, "POST", "/instances", &dicom::file(number))?;
-            images.push(
-                answer["ID"]
-                    .as_str()
-                    .context("Orthanc gave the image no ID")?
-                    .to_owned(),
-            );
+            images.push(answer["ID"].as_str().context("Orthanc gave the image no ID")?.to_owned());
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-            port,
-            peer_port,
-            images,
-            _daemon: daemon,
-        })
+        Ok(Self { folder: folder.to_owned(), port, peer_port, images, _daemon: daemon })
     }
 
     /// Seconds to store every image to a fresh, empty peer.
@@ -53,8 +42,7 @@ impl Sender {
         let folder = self.folder.join(format!("peer-{round}"));
         let peer = start(&folder, self.peer_port, None)?;
         let body = json!({ "Resources": self.images, "Synchronous": true }).to_string();
-        let seconds =
-            timed(|| request(self.port, "POST", "/peers/peer/store", body.as_bytes()).map(drop))?;
+        let seconds = timed(|| request(self.port, "POST", "/peers/peer/store", body.as_bytes()).map(drop))?;
         let held = request(self.peer_port, "GET", "/statistics", b"")?["CountInstances"].as_u64();
         if held != Some(IMAGES) {
             bail!("the peer holds {held:?} of {IMAGES} images");
@@ -68,10 +56,7 @@ impl Sender {
 /// Starts an Orthanc in `folder`, alone on the loopback, with nothing but its defaults for speed and durability.
 fn start(folder: &Path, port: u16, peer: Option<u16>) -> Result<Daemon> {
     std::fs::create_dir_all(folder)?;
-    let peers = peer.map_or(
-        json!({}),
-        |peer| json!({ "peer": [format!("http://127.0.0.1:{peer}/")] }),
-    );
+    let peers = peer.map_or(json!({}), |peer| json!({ "peer": [format!("http://127.0.0.1:{peer}/")] }));
     let config = json!({
         "Name": "anchor",
         "StorageDirectory": folder.join("storage"),
@@ -87,11 +72,7 @@ fn start(folder: &Path, port: u16, peer: Option<u16>) -> Result<Daemon> {
     std::fs::write(&file, config.to_string())?;
     let program = run::find("Orthanc").context("no Orthanc: apt-get install orthanc")?;
     let mut command = run::command(program);
-    command
-        .arg(file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let daemon = Daemon(command.spawn().context("Orthanc")?);
     rsync::wait_for(port, "Orthanc")?;
     Ok(daemon)
@@ -101,25 +82,17 @@ fn start(folder: &Path, port: u16, peer: Option<u16>) -> Result<Daemon> {
 fn request(port: u16, method: &str, path: &str, body: &[u8]) -> Result<Value> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(300)))?;
-    let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
+    let head = format!("{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
     let mut answer = Vec::new();
     // An answer about an image is some hundred bytes; a megabyte is something else than Orthanc.
     stream.take(1 << 20).read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .context("not an HTTP answer")?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("not an HTTP answer")?;
     let status = head.split(' ').nth(1).unwrap_or_default();
     if status != "200" {
-        bail!(
-            "Orthanc answered {method} {path} with {status}: {}",
-            body.chars().take(300).collect::<String>()
-        );
+        bail!("Orthanc answered {method} {path} with {status}: {}", body.chars().take(300).collect::<String>());
     }
     serde_json::from_str(body).with_context(|| format!("Orthanc's answer to {path} is not JSON"))
 }

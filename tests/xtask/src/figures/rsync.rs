@@ -23,14 +23,9 @@ impl Corpus {
     pub fn write(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         for file in 0..FILES {
-            std::fs::write(
-                folder.join(format!("{file}.bin")),
-                noise(file as u64 * 2 + 1, FILE_BYTES),
-            )?;
+            std::fs::write(folder.join(format!("{file}.bin")), noise(file as u64 * 2 + 1, FILE_BYTES))?;
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-        })
+        Ok(Self { folder: folder.to_owned() })
     }
 }
 
@@ -47,9 +42,7 @@ impl Server {
         std::fs::create_dir_all(folder)?;
         for key in ["host", "user"] {
             let mut keygen = run::command("ssh-keygen");
-            keygen
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(folder.join(key));
+            keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(folder.join(key));
             finish(keygen)?;
         }
         let port = free_port()?;
@@ -65,17 +58,10 @@ impl Server {
         // sshd insists on being started by its absolute path.
         let program = run::find("sshd").context("no sshd: apt-get install openssh-server")?;
         let mut command = run::command(program);
-        command
-            .args(["-D", "-e", "-f"])
-            .arg(folder.join("sshd_config"))
-            .stdin(Stdio::null());
+        command.args(["-D", "-e", "-f"]).arg(folder.join("sshd_config")).stdin(Stdio::null());
         let daemon = Daemon(command.spawn().context("sshd")?);
         wait_for(port, "sshd")?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            port,
-            _daemon: daemon,
-        })
+        Ok(Self { folder: folder.to_owned(), port, _daemon: daemon })
     }
 
     /// Seconds to copy the corpus into the new folder `to`, each file synced; the copy is removed afterwards.
@@ -89,9 +75,7 @@ impl Server {
         );
         let mut rsync = run::command("rsync");
         rsync.args(["-r", "--fsync", "--whole-file", "-e", &shell]);
-        rsync
-            .arg(format!("{}/", corpus.folder.display()))
-            .arg(format!("127.0.0.1:{}/", to.display()));
+        rsync.arg(format!("{}/", corpus.folder.display())).arg(format!("127.0.0.1:{}/", to.display()));
         let seconds = timed(|| finish(rsync))?;
         for file in 0..FILES {
             let size = std::fs::metadata(to.join(format!("{file}.bin")))?.len();

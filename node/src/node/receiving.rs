@@ -1,0 +1,215 @@
+//! What partners send: stored with proof, acknowledged by our own receipt in our own log.
+
+use carnet_protocol::digest::Digest;
+use carnet_protocol::identifier::Country;
+use carnet_protocol::log::{Checkpoint, LogProof, SignedNote};
+use carnet_protocol::payload::ChunkList;
+use carnet_protocol::pki::{Added, ChainFault, Revocations, Role, Root, validate};
+use carnet_protocol::record::{Content, Handling, PayloadRef, Receipt, Received, Release};
+use carnet_protocol::session::Arrival;
+use carnet_protocol::signed::Signed;
+use carnet_protocol::wire::{Group, Hello};
+
+use super::{Draft, Node};
+use crate::clock;
+use crate::store::catalogue::{Batch, Intent, PartnerRecord, PayloadChange, PayloadPlace};
+use crate::store::incoming::Incoming;
+use crate::store::openings;
+use crate::store::payloads::{RecordKey, Resumed, SMALL_PAYLOAD, StagingId};
+
+impl Node {
+    /// Learns what a hello brings: the partner's log key, if its root certifies it, and newer revocation lists.
+    ///
+    /// # Errors
+    /// A log key that is not good, or a catalogue that cannot be written.
+    pub async fn learn(&self, partner: Country, hello: &Hello) -> anyhow::Result<()> {
+        let Some(pinned) = self.trust().of(partner) else { anyhow::bail!("{partner} is no partner any more") };
+        let chain: Vec<&[u8]> = hello.log.chain.iter().map(|certificate| certificate.as_slice()).collect();
+        let issuers = [chain.iter().skip(1).map(|issuer| issuer.to_vec()).collect()];
+        let (mut revocations, mut newer) = (pinned.revocations.clone(), false);
+        for der in &hello.crls {
+            match add_list(&mut revocations, &pinned.root, &issuers, der) {
+                Ok(Added::Newer) => newer = true,
+                Ok(Added::Same) => {}
+                Err(fault) => tracing::warn!(%partner, %fault, "a revocation list in the hello is not taken"),
+            }
+        }
+        let leaf = validate(&chain, &pinned.root, Role::LogSigning, clock::now(), &revocations)?;
+        if let Some(origin) = &leaf.claims().log_origin {
+            self.catalogue().put_log_key(partner, origin, &hello.log, clock::now()).await?;
+        }
+        if newer {
+            let lists: Vec<Vec<u8>> = revocations.lists().map(|list| list.der().to_vec()).collect();
+            self.catalogue().put_crls(partner, &lists).await?;
+        }
+        self.trust().pin(crate::trust::Pinned { root: pinned.root.clone(), revocations });
+        Ok(())
+    }
+
+    /// The release by which we may hold the record in `group`, if one came before it, in this page or earlier.
+    ///
+    /// # Errors
+    /// A catalogue that cannot be read.
+    pub async fn releases_known(&self, group: &Group, page: &[Arrival]) -> anyhow::Result<Option<Release>> {
+        let us = self.identity().administration;
+        let Ok(signed) = Signed::<carnet_protocol::record::Record>::parse(&group.record) else { return Ok(None) };
+        if signed.claimed().handling.names(us) {
+            return Ok(None);
+        }
+        let maker = signed.claimed().maker.administration;
+        let in_page = page.iter().rev().find_map(|arrival| match arrival.record.statement().view() {
+            Ok(Content::Release(release)) if release.record == signed.id() && arrival.record.statement().maker.administration == maker => {
+                Some(release)
+            }
+            _ => None,
+        });
+        if in_page.is_some() {
+            return Ok(in_page);
+        }
+        Ok(self.catalogue().released(signed.id(), us, maker).await?.map(|released| released.release))
+    }
+
+    /// Stores a page: records, proofs, openings, our receipt, the cursor; one transaction. How many are new.
+    ///
+    /// # Errors
+    /// A catalogue that cannot be written: then nothing of the page is there, and the cursor has not moved.
+    pub async fn take_arrivals(&self, partner: Country, arrivals: Vec<Arrival>, cursor: u64) -> anyhow::Result<usize> {
+        let now = clock::now();
+        let mut batch = Batch { cursor: Some((partner, cursor)), ..Batch::at(now) };
+        let mut received = Vec::new();
+        for arrival in arrivals {
+            if self.held(arrival.record.id()).await?.is_some_and(|held| held.entry == arrival.record.entry()) {
+                continue;
+            }
+            received.push(Received {
+                record: arrival.record.id(),
+                entry: arrival.record.entry(),
+                index: arrival.proof.index,
+                log_size: arrival.checkpoint.size,
+                payloads: Vec::new(),
+            });
+            let key = RecordKey::generate()?;
+            let id = arrival.record.id();
+            batch.partner.push(PartnerRecord {
+                from: partner,
+                proof: carnet_protocol::cbor::encode(&arrival.proof),
+                openings: arrival.openings.iter().map(|opening| openings::seal(&key, id, opening)).collect::<Result<_, _>>()?,
+                payloads: Vec::new(),
+                wrapped_key: Some(self.key().wrap(&key, id)?.as_bytes().to_vec()),
+                record: arrival.record,
+            });
+        }
+        let new = batch.partner.len();
+        if new > 0 {
+            batch.own.push(self.receipt(partner, received)?);
+        }
+        self.catalogue().append(batch).await?;
+        Ok(new)
+    }
+
+    /// What a record that is held says of its payload `index`, if its bytes are not here yet.
+    ///
+    /// # Errors
+    /// A record that is not held, or has no such payload.
+    pub async fn payload_wanted(&self, record: Digest, index: u32) -> anyhow::Result<Option<PayloadRef>> {
+        let stored = self.held(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here; pull the feed first"))?;
+        let verified = self.verify_stored(&stored)?;
+        let named = verified.statement().payload(index).cloned();
+        let named = named.ok_or_else(|| anyhow::anyhow!("record {record} has no payload {index}"))?;
+        let here = stored.payloads.iter().any(|row| row.index == index && row.place != PayloadPlace::Absent);
+        Ok((!here).then_some(named))
+    }
+
+    /// Payloads of a partner's records that are not here and that their handling lets us have.
+    ///
+    /// # Errors
+    /// A catalogue that cannot be read.
+    pub async fn payloads_absent(&self, partner: Country) -> anyhow::Result<Vec<(Digest, u32)>> {
+        let us = self.identity().administration;
+        let mut wanted = Vec::new();
+        for (record, index) in self.catalogue().payloads_absent(partner).await? {
+            let Some(stored) = self.held(record).await? else { continue };
+            let Ok(verified) = self.verify_stored(&stored) else { continue };
+            let named = verified.statement().payload(index);
+            let own = named.and_then(|payload| payload.handling.as_ref());
+            let released = match own {
+                Some(handling) if !handling.names(us) => {
+                    let maker = verified.statement().maker.administration;
+                    self.catalogue().released(record, us, maker).await?.is_some_and(|released| released.release.payloads.contains(&index))
+                }
+                _ => named.is_some(),
+            };
+            if released {
+                wanted.push((record, index));
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Where the chunks of a payload go: a staging file begun now or left by an earlier attempt, or memory for a small one.
+    ///
+    /// # Errors
+    /// A full disk, or a catalogue that cannot be written.
+    pub async fn incoming(&self, partner: Country, record: Digest, index: u32, list: ChunkList) -> anyhow::Result<Incoming> {
+        let stored = self.held(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here"))?;
+        let key = self.record_key(&stored)?.ok_or_else(|| anyhow::anyhow!("record {record} was erased"))?;
+        if list.size() < SMALL_PAYLOAD as u64 {
+            return Ok(Incoming::small(record, index, list, key));
+        }
+        if let Some(intent) = self.catalogue().intent_for(record, index).await? {
+            let id: StagingId = intent
+                .staging
+                .parse()
+                .map_err(|()| anyhow::anyhow!("an intent names no staging file: restore the catalogue from a backup"))?;
+            match self.payloads().resume(id, record, index, list.clone(), &key).await? {
+                Resumed::Staged(staged) => return Ok(Incoming::staged(staged)),
+                Resumed::Stored => return Ok(Incoming::stored(id, list)),
+                Resumed::Nothing => {
+                    self.catalogue().append(Batch { intents_done: vec![intent.staging], ..Batch::at(clock::now()) }).await?;
+                }
+            }
+        }
+        let (id, now) = (StagingId::generate()?, clock::now());
+        let intent =
+            Intent { staging: id.to_string(), record, index, size: list.size(), root: list.root(), partner: Some(partner), created: now };
+        self.catalogue().append(Batch { intents: vec![intent], ..Batch::at(now) }).await?;
+        Ok(Incoming::staged(self.payloads().stage(id, record, index, list, &key).await?))
+    }
+
+    /// A payload is complete: durable first, then its place and our receipt in one transaction.
+    ///
+    /// # Errors
+    /// A disk that does not sync, a catalogue that cannot be written.
+    pub async fn received(&self, partner: Country, record: Digest, index: u32, incoming: Incoming) -> anyhow::Result<()> {
+        let (place, intent) = incoming.finish().await?;
+        let stored = self.held(record).await?.ok_or_else(|| anyhow::anyhow!("record {record} is not here"))?;
+        let proof = LogProof::decode(&self.catalogue().proof_of(record).await?)?;
+        let (position, log_size) = (proof.index, Checkpoint::from_text(SignedNote::parse(&proof.checkpoint)?.text())?.size);
+        let received = Received { record, entry: stored.entry, index: position, log_size, payloads: vec![index] };
+        let batch = Batch {
+            own: vec![self.receipt(partner, vec![received])?],
+            payloads: vec![PayloadChange { record, index, place }],
+            intents_done: intent.into_iter().collect(),
+            ..Batch::at(clock::now())
+        };
+        self.catalogue().append(batch).await?;
+        metrics::counter!("carnet_payloads_received_total", "partner" => partner.to_string()).increment(1);
+        Ok(())
+    }
+
+    fn receipt(&self, from: Country, received: Vec<Received>) -> anyhow::Result<crate::store::catalogue::OwnRecord> {
+        let inspection = format!("{}-RECEIPTS", self.identity().administration);
+        let draft = Draft::new(inspection, Content::Receipt(Receipt { from, received })).handling(Handling::default());
+        Ok(self.make_plain(draft)?)
+    }
+}
+
+/// Takes a revocation list: of an issuing authority or of the root; which one, its signature says.
+pub(super) fn add_list(revocations: &mut Revocations, root: &Root, issuers: &[Vec<Vec<u8>>], der: &[u8]) -> Result<Added, ChainFault> {
+    let mut added = revocations.add(root, &[], der);
+    for chain in issuers {
+        let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+        added = added.or_else(|_| revocations.add(root, &chain, der));
+    }
+    added
+}

@@ -1,0 +1,185 @@
+//! What a partner may have: handling and releases, less withdrawals, as the catalogue's feed holds them.
+
+use carnet_protocol::digest::Digest;
+use carnet_protocol::identifier::Country;
+use carnet_protocol::payload::ChunkList;
+use carnet_protocol::reason::Reason;
+use carnet_protocol::record::{Opening, Record, Release};
+use carnet_protocol::signed::{Signed, TimeEvidence, Trust, Verified};
+use carnet_protocol::wire::Group;
+
+use super::Node;
+use crate::clock;
+use crate::store::catalogue::{Batch, PayloadPlace, ReadError, RefusalCount, StoredRecord};
+use crate::store::payloads::{self, PayloadRef, RecordKey, WrappedKey, open_small};
+use crate::store::served::{Served, ServedPayload};
+
+/// Bytes of records in one page of a feed: a page is held in memory once at each end.
+const MAX_PAGE_BYTES: usize = 8 << 20;
+
+/// One page of a feed, ready to send.
+#[derive(Debug)]
+pub struct FeedPage {
+    /// The records.
+    pub groups: Vec<Group>,
+    /// Everything up to here is in this page or was withdrawn.
+    pub cursor: u64,
+    /// The feed's newest sequence.
+    pub head: u64,
+}
+
+impl Node {
+    /// The next records released to `partner`.
+    ///
+    /// # Errors
+    /// A catalogue that cannot be read.
+    pub async fn feed_page(&self, partner: Country, after: u64, limit: u32) -> anyhow::Result<FeedPage> {
+        let page = self.catalogue().feed_after(partner, after, limit).await?;
+        let (mut groups, mut cursor, mut bytes) = (Vec::new(), after, 0);
+        for entry in &page.items {
+            if bytes > MAX_PAGE_BYTES {
+                return Ok(FeedPage { groups, cursor, head: page.head });
+            }
+            if let Some(group) = self.group_for(partner, entry.record).await? {
+                bytes += group.record.len();
+                groups.push(group);
+            }
+            cursor = entry.seq;
+        }
+        Ok(FeedPage { groups, cursor: page.cursor.max(cursor), head: page.head })
+    }
+
+    /// The record `id` as `partner` may have it; nothing if it may not, or if there is none.
+    ///
+    /// # Errors
+    /// A catalogue that cannot be read.
+    pub async fn group_for(&self, partner: Country, id: Digest) -> anyhow::Result<Option<Group>> {
+        let Some((stored, record)) = self.served(partner, id).await? else { return Ok(None) };
+        let released = self.catalogue().released(id, partner, record.statement().maker.administration).await?;
+        let openings = self.openings_for(&stored, record.statement(), released.map(|released| released.release).as_ref())?;
+        let proof = self.catalogue().proof_of(id).await?;
+        Ok(Some(Group { record: stored.signed, openings, proof }))
+    }
+
+    /// Whether and with what a payload may be served to `partner`: its own handling, or else the record's release, decides.
+    ///
+    /// # Errors
+    /// A catalogue or a payload store that cannot be read.
+    pub async fn payload_for(&self, partner: Country, id: Digest, index: u32) -> anyhow::Result<Option<ServedPayload>> {
+        let Some((stored, record)) = self.served(partner, id).await? else { return Ok(None) };
+        let Some(named) = record.statement().payload(index) else { return Ok(None) };
+        if let Some(own) = &named.handling
+            && !own.names(partner)
+        {
+            let released = self.catalogue().released(id, partner, record.statement().maker.administration).await?;
+            if !released.is_some_and(|released| released.release.payloads.contains(&index)) {
+                return Ok(None);
+            }
+        }
+        self.open_payload(&stored, named, index).await
+    }
+
+    /// Opens a payload of a record that is held, wherever its bytes are; nothing if they are not here.
+    pub(crate) async fn open_payload(
+        &self,
+        stored: &StoredRecord,
+        named: &carnet_protocol::record::PayloadRef,
+        index: u32,
+    ) -> anyhow::Result<Option<ServedPayload>> {
+        let Some(row) = stored.payloads.iter().find(|row| row.index == index) else { return Ok(None) };
+        let what = PayloadRef { record: stored.head.id, index, size: named.size, root: named.root };
+        let Some(key) = self.record_key(stored)? else { return Ok(None) };
+        match &row.place {
+            PayloadPlace::Absent => Ok(None),
+            PayloadPlace::Inline(sealed) => {
+                let bytes = open_small(&what, &key, sealed)?;
+                let (_, list) = carnet_protocol::payload::PayloadHasher::hash(&bytes)?;
+                Ok(Some(ServedPayload { list, bytes: Served::Inline(bytes.into()) }))
+            }
+            PayloadPlace::Stored(hashes) => {
+                let list = ChunkList::from_bytes(named.size, named.root, hashes)?;
+                let reader = self.payloads().read(what, &key).await?;
+                Ok(Some(ServedPayload { list, bytes: Served::Stored(reader) }))
+            }
+        }
+    }
+
+    /// The key at rest of a record; none once it is erased.
+    pub(crate) fn record_key(&self, stored: &StoredRecord) -> Result<Option<RecordKey>, payloads::KeyError> {
+        let Some(wrapped) = &stored.wrapped_key else { return Ok(None) };
+        self.key().unwrap(&WrappedKey::from_bytes(wrapped)?, stored.head.id).map(Some)
+    }
+
+    /// Reads a record that `partner` may have. It passes the door again: what the disk holds is believed as little as the wire.
+    async fn served(&self, partner: Country, id: Digest) -> anyhow::Result<Option<(StoredRecord, Verified<Record>)>> {
+        // Asked in the same order whether or not the record exists, so that the time taken tells nothing.
+        let released = self.catalogue().in_feed(partner, id).await?;
+        let stored = self.held(id).await?;
+        let (true, Some(stored)) = (released, stored) else { return Ok(None) };
+        let record = self.verify_stored(&stored)?;
+        if record.statement().handling.has_ended(clock::now()) {
+            return Ok(None);
+        }
+        Ok(Some((stored, record)))
+    }
+
+    /// A record that is held, if it is.
+    ///
+    /// # Errors
+    /// A catalogue that cannot be read.
+    pub async fn held(&self, id: Digest) -> anyhow::Result<Option<StoredRecord>> {
+        match self.catalogue().record(id).await {
+            Ok(stored) => Ok(Some(stored)),
+            Err(ReadError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A record from the catalogue, verified as of the moment at which it came.
+    ///
+    /// # Errors
+    /// Bytes that were changed on the disk, or a maker who is no partner any more.
+    pub fn verify_stored(&self, stored: &StoredRecord) -> anyhow::Result<Verified<Record>> {
+        let signed = Signed::<Record>::parse(&stored.signed)?;
+        let evidence = TimeEvidence::received(stored.head.received);
+        let identity = self.identity();
+        let maker = signed.claimed().maker.administration;
+        let verified = if maker == identity.administration {
+            signed.verify(Trust { root: &identity.root, revocations: &identity.revocations }, evidence)?
+        } else {
+            let pinned = self.trust().of(maker).ok_or_else(|| anyhow::anyhow!("{maker} is no partner any more"))?;
+            signed.verify(pinned.trust(), evidence)?
+        };
+        anyhow::ensure!(verified.id() == stored.head.id, "the catalogue's row holds another record than it says: restore it from a backup");
+        Ok(verified)
+    }
+
+    /// Personal data stays at home unless a release names the field.
+    fn openings_for(&self, stored: &StoredRecord, record: &Record, release: Option<&Release>) -> anyhow::Result<Vec<Vec<u8>>> {
+        let Some(release) = release.filter(|release| !release.personal.is_empty()) else { return Ok(Vec::new()) };
+        let openings = self.open_openings(stored, record)?;
+        let named = openings.into_iter().filter(|opening| release.personal.contains(&opening.name));
+        Ok(named.map(|opening| carnet_protocol::cbor::encode(&opening)).collect())
+    }
+
+    /// The openings held of a record.
+    ///
+    /// # Errors
+    /// A seal that does not open: the catalogue was changed.
+    pub fn open_openings(&self, stored: &StoredRecord, record: &Record) -> anyhow::Result<Vec<Opening>> {
+        let Some(key) = self.record_key(stored)? else { return Ok(Vec::new()) };
+        let opened = stored.openings.iter().map(|sealed| crate::store::openings::open(&key, stored.head.id, sealed));
+        let bytes = opened.collect::<Result<Vec<_>, _>>()?;
+        Ok(carnet_protocol::record::check_openings(&record.commitments, &bytes)?)
+    }
+
+    /// Notes a refusal, counted by the hour. The count is for the operator; a flood of refusals costs one row.
+    pub async fn refused(&self, partner: Country, reason: Reason) {
+        metrics::counter!("carnet_refusals_total", "partner" => partner.to_string(), "reason" => reason.code()).increment(1);
+        let now = clock::now();
+        let batch = Batch { refusals: vec![RefusalCount { partner, reason, at: now, count: 1 }], ..Batch::at(now) };
+        if let Err(error) = self.catalogue().append(batch).await {
+            tracing::error!(%error, "a refusal could not be noted");
+        }
+    }
+}

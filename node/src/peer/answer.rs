@@ -1,0 +1,160 @@
+//! The server's end of requests: the gate, then the handling, then frames out.
+//!
+//! What may not be served and what does not exist get the same answer after the same work, so that nobody learns from a refusal
+//! what is here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_protocol::package::ChunkListMessage;
+use carnet_protocol::reason::Reason;
+use carnet_protocol::session::Gate;
+use carnet_protocol::wire::{Asked, End, Frame, FrameKind, Group, PayloadBody, Refusal, chunk_frame_prefix};
+use futures_util::StreamExt;
+use quinn::{RecvStream, SendStream};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
+
+use super::link::{self, Link, LinkError, PATIENCE, PRIORITY_CONTROL, PRIORITY_RECORDS};
+use crate::clock;
+use crate::store::served::ServedPayload;
+
+/// Requests of one connection that are worked on at once; the rest wait in the carrier.
+const AT_ONCE: usize = 16;
+/// A request must be there this soon after its stream opened.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Answers the partner's requests on `link` until the connection ends.
+pub async fn serve(link: Link) {
+    let gate = Arc::new(Mutex::new(Gate::new(link.node().identity().administration, link.partner())));
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let (send, receive) = match link.connection().accept_bi().await {
+            Ok(opened) => opened,
+            Err(_) => return,
+        };
+        let (link, gate) = (link.clone(), Arc::clone(&gate));
+        tokio::spawn(async move {
+            if let Err(error) = answer(&link, &gate, send, receive).await {
+                tracing::info!(partner = %link.partner(), %error, "a request came to nothing");
+            }
+            drop(permit);
+        });
+    }
+}
+
+async fn answer(link: &Link, gate: &Mutex<Gate>, mut send: SendStream, mut receive: RecvStream) -> Result<(), LinkError> {
+    send.set_priority(PRIORITY_RECORDS).ok();
+    let frame = link::read(link.connection(), &mut receive, REQUEST_PATIENCE).await?;
+    let outcome = match admit(link, gate, frame).await {
+        Ok(asked) => respond(link, &mut send, asked).await,
+        Err(reason) => Ok(Err(reason)),
+    };
+    match outcome? {
+        Ok(()) => {}
+        Err(reason) => {
+            link.node().refused(link.partner(), reason).await;
+            send.set_priority(PRIORITY_CONTROL).ok();
+            link::write(link.connection(), &mut send, &Frame::of(FrameKind::Refusal, &Refusal::new(reason))).await?;
+        }
+    }
+    send.finish().ok();
+    // Until the partner has it all, or gives up.
+    timeout(PATIENCE, send.stopped()).await.ok();
+    Ok(())
+}
+
+async fn admit(link: &Link, gate: &Mutex<Gate>, frame: Frame) -> Result<Asked, Reason> {
+    let frame = frame.expect(FrameKind::Request).map_err(|fault| fault.reason)?;
+    let pinned = link.node().trust().of(link.partner()).ok_or(Reason::ChainUntrusted)?;
+    let admitted = gate.lock().await.admit(&frame.body, pinned.trust(), clock::now());
+    let request = admitted.map_err(|fault| {
+        tracing::warn!(partner = %link.partner(), %fault, "a request is refused");
+        fault.reason
+    })?;
+    request.statement().asked().map_err(|fault| fault.reason)
+}
+
+/// The answer, or the reason for refusing.
+type Responded = Result<Result<(), Reason>, LinkError>;
+
+async fn respond(link: &Link, send: &mut SendStream, asked: Asked) -> Responded {
+    match asked {
+        Asked::Feed { after, limit } => feed(link, send, after, limit).await,
+        Asked::Record(id) => {
+            let group = link.node().group_for(link.partner(), id).await?;
+            let Some(group) = group else { return Ok(Err(Reason::NotAvailable)) };
+            group_out(link, send, group).await?;
+            end(link, send, End::default()).await
+        }
+        Asked::Payload(body) => payload(link, send, body).await,
+    }
+}
+
+async fn feed(link: &Link, send: &mut SendStream, after: u64, limit: u32) -> Responded {
+    let page = link.node().feed_page(link.partner(), after, limit).await?;
+    let sent = page.groups.len();
+    for group in page.groups {
+        group_out(link, send, group).await?;
+    }
+    if sent > 0 {
+        tracing::info!(partner = %link.partner(), records = sent, cursor = page.cursor, "records served");
+        metrics::counter!("carnet_records_served_total", "partner" => link.partner().to_string()).increment(sent as u64);
+    }
+    end(link, send, End { cursor: Some(page.cursor), head: Some(page.head) }).await
+}
+
+async fn group_out(link: &Link, send: &mut SendStream, group: Group) -> Result<(), LinkError> {
+    for frame in group.into_frames() {
+        link::write(link.connection(), send, &frame).await?;
+    }
+    Ok(())
+}
+
+async fn end(link: &Link, send: &mut SendStream, end: End) -> Responded {
+    link::write(link.connection(), send, &Frame::of(FrameKind::End, &end)).await.map(Ok)
+}
+
+async fn payload(link: &Link, send: &mut SendStream, body: PayloadBody) -> Responded {
+    let Some(served) = link.node().payload_for(link.partner(), body.record, body.payload).await? else {
+        return Ok(Err(Reason::NotAvailable));
+    };
+    let geometry = served.list.geometry();
+    if body.ranges.iter().any(|range| u64::from(range.first) + u64::from(range.count) > u64::from(geometry.count())) {
+        return Ok(Err(Reason::RequestLimit));
+    }
+    if body.list {
+        let hashes = served.list.to_bytes().into();
+        let message = ChunkListMessage { record: body.record, payload: body.payload, size: served.list.size(), hashes };
+        link::write(link.connection(), send, &Frame::of(FrameKind::ChunkList, &message)).await?;
+    }
+    // Bulk never delays a small message: chunks have the lowest priority of all streams.
+    send.set_priority(0).ok();
+    let chunks: u64 = body.ranges.iter().map(|range| u64::from(range.count)).sum();
+    for range in &body.ranges {
+        chunks_out(link, send, &served, range.first..range.first + range.count).await?;
+    }
+    if chunks > 0 {
+        tracing::info!(partner = %link.partner(), record = %body.record, payload = body.payload, chunks, "chunks served");
+        metrics::counter!("carnet_chunks_served_total", "partner" => link.partner().to_string()).increment(chunks);
+    }
+    end(link, send, End::default()).await
+}
+
+async fn chunks_out(link: &Link, send: &mut SendStream, served: &ServedPayload, range: std::ops::Range<u32>) -> Result<(), LinkError> {
+    let connection = link.connection();
+    let silent = |_| LinkError::Silent { partner: link.partner().to_string() };
+    let mut index = range.start;
+    let mut chunks = std::pin::pin!(served.chunks(range));
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(anyhow::Error::from)?;
+        let prefix = bytes::Bytes::copy_from_slice(&chunk_frame_prefix(index, chunk.len()));
+        timeout(PATIENCE, send.write_all_chunks(&mut [prefix, chunk]))
+            .await
+            .map_err(silent)?
+            .map_err(|error| link::lost(connection, error))?;
+        index += 1;
+    }
+    Ok(())
+}
