@@ -44,7 +44,8 @@ CREATE TABLE payloads (
     size   INTEGER NOT NULL,
     root   BLOB    NOT NULL,
     sha256 BLOB    NOT NULL,
-    state  TEXT    NOT NULL CHECK (state IN ('inline', 'stored', 'absent')),
+    -- absent: not here, and we may fetch it; withheld: not here, and its handling keeps it at its maker's.
+    state  TEXT    NOT NULL CHECK (state IN ('inline', 'stored', 'absent', 'withheld')),
     sealed BLOB,
     hashes BLOB,
     PRIMARY KEY (record, idx),
@@ -162,7 +163,6 @@ CREATE TABLE releases (
     maker     TEXT    NOT NULL,
     recipient TEXT    NOT NULL,
     payloads  BLOB    NOT NULL,
-    until     INTEGER,
     withdrawn INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX releases_record ON releases (record, recipient);

@@ -21,6 +21,7 @@ mod serve;
 mod share;
 mod status;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -199,9 +200,13 @@ async fn open(home: &Home) -> anyhow::Result<Node> {
 
 /// Prints a result: as one line of JSON, or as `text` says it.
 fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce() -> String) {
-    match (json, serde_json::to_string(value)) {
-        (true, Ok(line)) => println!("{line}"),
-        _ => println!("{}", text()),
+    let line = match (json, serde_json::to_string(value)) {
+        (true, Ok(line)) => line,
+        _ => text(),
+    };
+    // A reader that closed the pipe (`carnet list | head`) has seen enough: that is no failure of ours.
+    if writeln!(std::io::stdout().lock(), "{line}").is_err() {
+        std::process::exit(0);
     }
 }
 

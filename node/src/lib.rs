@@ -11,12 +11,16 @@
 //!
 //! `protocol` decides what is true; this crate moves bytes, keeps them and talks to people.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod export;
 pub mod home;
+pub mod http;
 pub mod identity;
 pub mod ingest;
 pub mod node;
 pub mod peer;
 pub mod store;
 pub mod trust;
+pub mod verify;

@@ -3,8 +3,9 @@
 mod making;
 mod receiving;
 mod serving;
+mod sharing;
 
-pub use making::{Draft, DraftPayload, MakeError, Made, Source};
+pub use making::{Draft, DraftPayload, Made, MakeError, Source};
 pub use serving::FeedPage;
 
 use std::sync::Arc;

@@ -5,8 +5,10 @@
 
 mod checkpoint;
 mod note;
+mod origin;
 mod proof;
 
-pub use checkpoint::{Checkpoint, MAX_ORIGIN_BYTES};
+pub use checkpoint::Checkpoint;
 pub use note::{MAX_NOTE, MAX_NOTE_SIGNATURES, NoteSignature, SignedNote, key_id, sign_note};
+pub use origin::{MAX_ORIGIN, is_origin};
 pub use proof::LogProof;

@@ -22,6 +22,7 @@ use crate::cbor::{self, Raw};
 use crate::digest::Digest;
 use crate::identifier::{Country, check_inspection, check_locode, check_office};
 use crate::limits::{MAX_NAME, MAX_OPENING_COUNT, MAX_PARENTS, MAX_PAYLOADS};
+use crate::log::is_origin;
 use crate::reason::{Fault, Reason};
 use crate::time::Timestamp;
 
@@ -207,8 +208,10 @@ impl Maker {
     fn check(&self) -> Result<(), Fault> {
         self.office.as_deref().map_or(Ok(()), check_office).map_err(identifier)?;
         self.site.as_deref().map_or(Ok(()), check_locode).map_err(identifier)?;
+        if !is_origin(&self.log) {
+            return Err(Fault::new(Reason::RecordIdentifier, "the log must be a URL without its scheme, as customs.example/nl/log"));
+        }
         name("node", &self.node)?;
-        name("log", &self.log)?;
         let instrument = self.instrument.iter().flat_map(|i| [&i.maker, &i.model, &i.serial, &i.software]);
         instrument.flatten().try_for_each(|text| name("instrument", text))
     }

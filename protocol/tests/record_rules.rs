@@ -5,6 +5,7 @@ mod common;
 
 use carnet_protocol::cbor::{self, Raw, Real};
 use carnet_protocol::digest::Digest;
+use carnet_protocol::image::MAX_SIDE;
 use carnet_protocol::limits::{MAX_AXES, MAX_LIST, MAX_NAME, MAX_OPENING_COUNT, MAX_OPENINGS, MAX_PARENTS, MAX_PAYLOADS, MAX_TEXT};
 use carnet_protocol::reason::{Fault, Reason};
 use carnet_protocol::record::{
@@ -52,7 +53,7 @@ fn the_envelope_names_its_faults() {
         ("office", with(|r| r.maker.office = Some("NL1".into())), Reason::RecordIdentifier),
         ("site", with(|r| r.maker.site = Some("NLRT1".into())), Reason::RecordIdentifier),
         ("node", with(|r| r.maker.node = String::new()), Reason::RecordLimit),
-        ("log", with(|r| r.maker.log = long.clone()), Reason::RecordLimit),
+        ("log", with(|r| r.maker.log = long.clone()), Reason::RecordIdentifier),
         ("escape", with(|r| r.maker.node = "nl\u{1b}[2J".into()), Reason::RecordLimit),
         ("line break in a name", with(|r| r.maker.node = "a\nb".into()), Reason::RecordLimit),
         (
@@ -137,6 +138,8 @@ fn images() {
     assert_eq!(code(&image(|_| ())), None);
     assert_eq!(code(&image(|i| i.views[0].channels[0].stored_bits = 8)), None);
     assert_eq!(code(&image(|i| (i.views[0].width, i.views[0].height) = (1 << 14, 1 << 14))), None);
+    assert_eq!(code(&image(|i| i.views[0].width = MAX_SIDE)), None);
+    assert_eq!(code(&image(|i| i.views[0].height = MAX_SIDE + 1)), Some(Reason::RecordLimit));
     type Change = fn(&mut Image);
     let cases: [(Change, Reason); 9] = [
         (|i| i.source = String::new(), Reason::RecordLimit),

@@ -19,7 +19,9 @@ mod tiff;
 
 use carnet_protocol::image::Plane;
 
-pub use bounds::{MAX_CHANNELS, MAX_DICOM_DEPTH, MAX_IMAGE_SAMPLES, MAX_INFLATED, MAX_JPEG2000_SAMPLES, MAX_PLANES, MAX_TEXT};
+pub use bounds::{
+    FREE_SAMPLES, MAX_CHANNELS, MAX_DICOM_DEPTH, MAX_EXPANSION, MAX_IMAGE_SAMPLES, MAX_INFLATED, MAX_JPEG2000_SAMPLES, MAX_PLANES, MAX_TEXT,
+};
 pub use error::ImageFault;
 
 /// What an image file says, personal data set apart.

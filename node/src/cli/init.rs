@@ -95,7 +95,8 @@ impl Init {
                 log_origin: role.names_log().then(|| log.to_owned()),
             };
             let path = requests.join(role.as_str()).with_extension("csr");
-            std::fs::write(&path, keys.request(role, &subject)?.to_pem()).with_context(|| format!("{} cannot be written", path.display()))?;
+            std::fs::write(&path, keys.request(role, &subject)?.to_pem())
+                .with_context(|| format!("{} cannot be written", path.display()))?;
         }
         Ok(())
     }

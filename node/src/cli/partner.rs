@@ -78,7 +78,9 @@ impl Partner {
                 }
                 node.catalogue().put_partner(&catalogue::Partner::new(&certificate, endpoint.clone(), clock::now())).await?;
                 let value = json!({ "administration": certificate.administration().as_str(), "name": certificate.administration_name(), "fingerprint": found.to_string(), "endpoints": endpoint });
-                print(json, &value, || format!("{} ({}) is a partner now.", certificate.administration(), certificate.administration_name()));
+                print(json, &value, || {
+                    format!("{} ({}) is a partner now.", certificate.administration(), certificate.administration_name())
+                });
             }
             Self::List => {
                 for partner in node.catalogue().partners().await? {
@@ -103,7 +105,9 @@ impl Partner {
             Self::Crl { administration, file } => {
                 let text = std::fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
                 let taken = node.take_lists(administration, &lists_from_pem(&text)?).await?;
-                print(json, &json!({ "administration": administration.as_str(), "newer": taken }), || format!("{taken} newer lists taken."));
+                print(json, &json!({ "administration": administration.as_str(), "newer": taken }), || {
+                    format!("{taken} newer lists taken.")
+                });
             }
         }
         node.catalogue().close().await;

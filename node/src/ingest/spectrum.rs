@@ -18,7 +18,8 @@ pub(super) fn draft(bytes: &[u8], name: Option<&str>, format: Format, wishes: Wi
         payload: 0,
         measurements: view.measurements.len() as u32,
         detectors: view.detectors.len() as u32,
-        channels: view.measurements.iter().filter_map(|measurement| measurement.gamma.as_ref()).map(spectrum::Row::len).max().unwrap_or(0) as u32,
+        channels: view.measurements.iter().filter_map(|measurement| measurement.gamma.as_ref()).map(spectrum::Row::len).max().unwrap_or(0)
+            as u32,
         neutrons: view.measurements.iter().any(|measurement| measurement.neutrons.is_some()),
         containers: wishes.containers.clone(),
     };

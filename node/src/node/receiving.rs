@@ -197,6 +197,36 @@ impl Node {
         Ok(())
     }
 
+    /// Takes revocation lists of a partner from its operator. How many are newer than what was held.
+    ///
+    /// # Errors
+    /// A list that is not the partner's, or older than one that is held.
+    pub async fn take_lists(&self, partner: Country, lists: &[Vec<u8>]) -> anyhow::Result<usize> {
+        let pinned = self.trust().of(partner).ok_or_else(|| anyhow::anyhow!("{partner} is no partner"))?;
+        let issuers = self.issuers_of(partner).await?;
+        let mut revocations = pinned.revocations.clone();
+        let mut newer = 0;
+        for der in lists {
+            newer += usize::from(add_list(&mut revocations, &pinned.root, &issuers, der)? == Added::Newer);
+        }
+        let lists: Vec<Vec<u8>> = revocations.lists().map(|list| list.der().to_vec()).collect();
+        self.catalogue().put_crls(partner, &lists).await?;
+        self.trust().pin(crate::trust::Pinned { root: pinned.root.clone(), revocations });
+        Ok(newer)
+    }
+
+    /// Removes staging files that no intent names. A transfer that goes on keeps its own.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub async fn sweep_staging(&self) -> anyhow::Result<usize> {
+        // Files are listed before the intents are read, so that one that is begun in between is not taken for an orphan.
+        let candidates = self.payloads().staging_candidates().await?;
+        let intents = self.catalogue().intents().await?;
+        let live = intents.iter().filter_map(|intent| intent.staging.parse().ok()).collect();
+        Ok(candidates.collect(&live).await?.len())
+    }
+
     fn receipt(&self, from: Country, received: Vec<Received>) -> anyhow::Result<crate::store::catalogue::OwnRecord> {
         let inspection = format!("{}-RECEIPTS", self.identity().administration);
         let draft = Draft::new(inspection, Content::Receipt(Receipt { from, received })).handling(Handling::default());

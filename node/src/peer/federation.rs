@@ -14,8 +14,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::link::{Link, LinkError, PATIENCE};
-use super::transport::{MAX_AGE, MAX_CONNECTIONS};
-use super::{answer, feed, fetch, tls};
+use super::transport::{Carrier, MAX_AGE, MAX_CONNECTIONS};
+use super::{answer, feed, fetch};
 use crate::node::Node;
 
 /// Connections that one partner may have with us: its nodes, their command lines, and some that are dying.
@@ -26,7 +26,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The running exchange with all partners.
 pub struct Federation {
     node: Node,
-    endpoint: Endpoint,
+    carrier: Carrier,
     links: Arc<Mutex<HashMap<Country, usize>>>,
     open: Arc<AtomicUsize>,
     stop: watch::Receiver<bool>,
@@ -34,13 +34,13 @@ pub struct Federation {
 
 impl Federation {
     /// Runs until `stop` turns true: then takes no new connections, lets what is under way end, and closes.
-    pub async fn run(node: Node, endpoint: Endpoint, stop: watch::Receiver<bool>) {
-        let federation = Arc::new(Self { node, endpoint, links: Arc::default(), open: Arc::default(), stop });
+    pub async fn run(node: Node, carrier: Carrier, stop: watch::Receiver<bool>) {
+        let federation = Arc::new(Self { node, carrier, links: Arc::default(), open: Arc::default(), stop });
         let dialing = tokio::spawn(Arc::clone(&federation).dial_all());
         let mut stop = federation.stop.clone();
         loop {
             tokio::select! {
-                incoming = federation.endpoint.accept() => match incoming {
+                incoming = federation.carrier.endpoint().accept() => match incoming {
                     Some(incoming) => federation.admit(incoming),
                     None => break,
                 },
@@ -48,8 +48,8 @@ impl Federation {
             }
         }
         dialing.abort();
-        federation.endpoint.close(0u32.into(), b"stopping");
-        timeout(Duration::from_secs(5), federation.endpoint.wait_idle()).await.ok();
+        federation.carrier.endpoint().close(0u32.into(), b"stopping");
+        timeout(Duration::from_secs(5), federation.carrier.endpoint().wait_idle()).await.ok();
     }
 
     /// Bounds what strangers can cost before they are known: at the limit they are turned away unread, and an address proves
@@ -76,7 +76,7 @@ impl Federation {
     async fn accept(self: &Arc<Self>, incoming: Incoming) -> Result<(), LinkError> {
         let from = incoming.remote_address();
         let lost = |detail: String| LinkError::Lost { partner: from.to_string(), detail };
-        let connecting = incoming.accept().map_err(|error| lost(error.to_string()))?;
+        let connecting = self.carrier.accept(incoming).map_err(|error| lost(error.to_string()))?;
         let connection = timeout(PATIENCE, connecting).await.map_err(|_| lost("no handshake in time".into()))?;
         let link = Link::greeted(&self.node, connection.map_err(|error| lost(error.to_string()))?).await?;
         let partner = link.partner();
@@ -157,7 +157,7 @@ impl Federation {
         let mut wait = FIRST_WAIT;
         loop {
             for endpoint in self.endpoints(partner).await {
-                match connect(&self.node, &self.endpoint, partner, &endpoint).await {
+                match connect(&self.node, &self.carrier, partner, &endpoint).await {
                     Ok(link) => {
                         tracing::info!(%partner, endpoint, "connected to partner");
                         metrics::gauge!("carnet_partner_up", "partner" => partner.to_string()).set(1.0);
@@ -194,10 +194,10 @@ async fn no_longer_pinned(link: &Link) {
 ///
 /// # Errors
 /// An address that does not resolve, a handshake that fails, another administration than expected.
-pub async fn connect(node: &Node, endpoint: &Endpoint, partner: Country, address: &str) -> Result<Link, LinkError> {
+pub async fn connect(node: &Node, carrier: &Carrier, partner: Country, address: &str) -> Result<Link, LinkError> {
     let lost = |detail: String| LinkError::Lost { partner: format!("{partner} ({address})"), detail };
-    let remote = resolve(address, endpoint).await.map_err(&lost)?;
-    let connecting = endpoint.connect(remote, tls::SERVER_NAME).map_err(|error| lost(error.to_string()))?;
+    let remote = resolve(address, carrier.endpoint()).await.map_err(&lost)?;
+    let connecting = carrier.connect(remote).map_err(|error| lost(error.to_string()))?;
     let connection = timeout(PATIENCE, connecting).await.map_err(|_| lost("no handshake in time".into()))?;
     let link = Link::greet(node, connection.map_err(|error| lost(error.to_string()))?).await?;
     if link.partner() != partner {

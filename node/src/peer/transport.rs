@@ -1,11 +1,14 @@
 //! How much of anything a connection may take.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Endpoint, EndpointConfig, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt};
+use quinn::{
+    ClientConfig, ConnectError, Connecting, ConnectionError, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig, ServerConfig,
+    TransportConfig, VarInt,
+};
 
 use super::tls;
 use crate::identity::Identity;
@@ -17,10 +20,10 @@ pub const MAX_STREAMS: u32 = 64;
 pub const MAX_CONNECTIONS: usize = 256;
 /// Unverified handshakes at once; beyond it every address must prove itself first.
 const MAX_INCOMING: usize = 64;
-/// What one stream may have in flight: two chunks and their frames.
-const STREAM_WINDOW: u32 = 4 << 20;
+/// What one stream may have in flight.
+const STREAM_WINDOW: u32 = 8 << 20;
 /// What one connection may have in flight, each way: enough for 1 Gbit/s over 150 ms, and a bound on memory.
-const CONNECTION_WINDOW: u32 = 24 << 20;
+const CONNECTION_WINDOW: u32 = 32 << 20;
 /// Silence after which a connection is dead.
 const IDLE: Duration = Duration::from_secs(30);
 /// A connection is renewed after this, so that a certificate that expired or was revoked does not go on.
@@ -45,56 +48,104 @@ pub enum EndpointError {
     },
 }
 
-/// Limits of a connection; the same at both ends.
-pub fn limits() -> Arc<TransportConfig> {
+/// The largest UDP payload that there is: what a socket must be ready to receive.
+const MAX_DATAGRAM: u16 = 65_507;
+/// The largest datagram that path discovery tries while segments are handed to the kernel in batches. A batch of ten must stay
+/// below 64 KiB: the kernel refuses a larger one, which looks like a black hole and sends the path back to 1,200 bytes.
+const MAX_SEGMENT: u16 = 6_500;
+/// Socket buffers: what arrives while a busy machine looks elsewhere.
+const SOCKET_BUFFER: usize = 4 << 20;
+
+/// Limits of a connection with `remote`; the same at both ends. On loopback single datagrams of 64 KiB beat batches of segments.
+fn limits(remote: IpAddr) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     let mut discovery = MtuDiscoveryConfig::default();
-    discovery.upper_bound(MAX_DATAGRAM);
+    let local = remote.to_canonical().is_loopback();
+    discovery.upper_bound(if local { MAX_DATAGRAM } else { MAX_SEGMENT });
     config
         .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
-        .send_window(u64::from(CONNECTION_WINDOW))
+        .send_window(u64::from(STREAM_WINDOW))
         .max_idle_timeout(IDLE.try_into().ok())
         .keep_alive_interval(Some(IDLE / 3))
+        .enable_segmentation_offload(!local)
         .mtu_discovery_config(Some(discovery));
     Arc::new(config)
 }
 
-/// The largest datagram that path discovery tries; loopback and jumbo frames take it, other paths settle lower.
-const MAX_DATAGRAM: u16 = 16_384;
-
-/// An endpoint that accepts partners on `address` and reaches others.
-///
-/// # Errors
-/// A certificate that cannot be used, a port that is taken.
-pub fn endpoint(identity: &Identity, trust: &TrustStore, address: SocketAddr) -> Result<Endpoint, EndpointError> {
-    let mut server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls::server(identity, trust)?)?));
-    server.transport_config(limits()).max_incoming(MAX_INCOMING).migration(true);
-    open(Some(server), address, identity, trust)
+/// The QUIC endpoint of a node: accepts partners, reaches partners, or both.
+#[derive(Clone)]
+pub struct Carrier {
+    endpoint: Endpoint,
+    client: ClientConfig,
+    server: Option<ServerConfig>,
 }
 
-/// An endpoint that only reaches others.
-///
-/// # Errors
-/// As [`endpoint`].
-pub fn outbound(identity: &Identity, trust: &TrustStore, remote: SocketAddr) -> Result<Endpoint, EndpointError> {
-    let any: SocketAddr = if remote.is_ipv6() { ([0u16; 8], 0).into() } else { ([0u8; 4], 0).into() };
-    open(None, any, identity, trust)
-}
+impl Carrier {
+    /// Accepts partners on `address` and reaches others from there.
+    ///
+    /// # Errors
+    /// A certificate that cannot be used, a port that is taken.
+    pub fn listen(identity: &Identity, trust: &TrustStore, address: SocketAddr) -> Result<Self, EndpointError> {
+        let mut server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls::server(identity, trust)?)?));
+        server.max_incoming(MAX_INCOMING).migration(true);
+        Self::open(Some(server), address, identity, trust)
+    }
 
-fn open(server: Option<ServerConfig>, address: SocketAddr, identity: &Identity, trust: &TrustStore) -> Result<Endpoint, EndpointError> {
-    let bind = |source| EndpointError::Bind { address, source };
-    let socket = std::net::UdpSocket::bind(address).map_err(bind)?;
-    let runtime = quinn::default_runtime().ok_or_else(|| bind(std::io::Error::other("no runtime")))?;
-    let mut config = EndpointConfig::default();
-    // Accepting datagrams of that size must be said, or discovery stops at Ethernet's.
-    config.max_udp_payload_size(MAX_DATAGRAM).map_err(|_| bind(std::io::Error::other("datagram size")))?;
-    let mut endpoint = Endpoint::new(config, server, socket, runtime).map_err(bind)?;
-    let mut client = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls::client(identity, trust)?)?));
-    client.transport_config(limits());
-    endpoint.set_default_client_config(client);
-    Ok(endpoint)
+    /// Only reaches others.
+    ///
+    /// # Errors
+    /// As [`Carrier::listen`].
+    pub fn outbound(identity: &Identity, trust: &TrustStore) -> Result<Self, EndpointError> {
+        // One socket for both families where the machine has both.
+        let (six, four) = (SocketAddr::from(([0u16; 8], 0)), SocketAddr::from(([0u8; 4], 0)));
+        Self::open(None, six, identity, trust).or_else(|_| Self::open(None, four, identity, trust))
+    }
+
+    fn open(server: Option<ServerConfig>, address: SocketAddr, identity: &Identity, trust: &TrustStore) -> Result<Self, EndpointError> {
+        let bind = |source| EndpointError::Bind { address, source };
+        let socket = std::net::UdpSocket::bind(address).map_err(bind)?;
+        // The kernel gives what it allows; less is slower, not wrong.
+        let buffers = socket2::SockRef::from(&socket);
+        buffers.set_recv_buffer_size(SOCKET_BUFFER).and(buffers.set_send_buffer_size(SOCKET_BUFFER)).ok();
+        let runtime = quinn::default_runtime().ok_or_else(|| bind(std::io::Error::other("no runtime")))?;
+        let mut config = EndpointConfig::default();
+        config.max_udp_payload_size(MAX_DATAGRAM).map_err(|_| bind(std::io::Error::other("datagram size")))?;
+        let endpoint = Endpoint::new(config, server.clone(), socket, runtime).map_err(bind)?;
+        let client = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls::client(identity, trust)?)?));
+        Ok(Self { endpoint, client, server })
+    }
+
+    /// The endpoint itself.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Begins to connect to `remote`.
+    ///
+    /// # Errors
+    /// An address that this endpoint cannot reach.
+    pub fn connect(&self, remote: SocketAddr) -> Result<Connecting, ConnectError> {
+        let mut config = self.client.clone();
+        config.transport_config(limits(remote.ip()));
+        self.endpoint.connect_with(config, remote, tls::SERVER_NAME)
+    }
+
+    /// Begins to accept who comes.
+    ///
+    /// # Errors
+    /// A handshake that cannot begin.
+    pub fn accept(&self, incoming: Incoming) -> Result<Connecting, ConnectionError> {
+        match &self.server {
+            Some(server) => {
+                let mut config = server.clone();
+                config.transport_config(limits(incoming.remote_address().ip()));
+                incoming.accept_with(Arc::new(config))
+            }
+            None => incoming.accept(),
+        }
+    }
 }

@@ -27,6 +27,7 @@ pub use partners::{MAX_PARTNER_CRLS, Partner, PartnerLogKey};
 pub use read::{Filter, MAX_CANDIDATES, MAX_LISTING};
 pub use row::{PayloadRow, RecordRow, StoredRecord};
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -68,8 +69,8 @@ struct Inner {
     us: Country,
     path: PathBuf,
     readers: SqlitePool,
-    /// For the operator's rare writes, which are no part of a batch.
-    desk: SqlitePool,
+    /// For the operator's rare writes, which are no part of a batch: a connection each.
+    desk: SqliteConnectOptions,
     /// One connection that does nothing but watch for others' commits.
     watch: tokio::sync::Mutex<SqliteConnection>,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
@@ -96,21 +97,26 @@ impl Catalogue {
             .pragma("secure_delete", "ON")
             // Statements carry personal data in their parameters, and slow ones would be logged.
             .disable_statement_logging();
+        private(path).map_err(|error| storage(sqlx::Error::Io(error).into()))?;
         let mut conn = connect.connect().await.map_err(|error| storage(error.into()))?;
         migrate(&mut conn, path).await?;
         let found = log::check(&mut conn).await.map_err(storage)?;
-        if let (Some(found), Some(expected)) = (found, options.signer.as_ref().map(LogSigner::origin)) {
-            if found != expected {
-                return Err(OpenError::OtherLog { path: path.to_owned(), found, expected: expected.to_owned() });
-            }
+        if let (Some(found), Some(expected)) = (found, options.signer.as_ref().map(LogSigner::origin))
+            && found != expected
+        {
+            return Err(OpenError::OtherLog { path: path.to_owned(), found, expected: expected.to_owned() });
         }
-        let pool = || SqlitePoolOptions::new().min_connections(0).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
-        let readers = pool().max_connections(READERS).connect_lazy_with(connect.clone().pragma("query_only", "ON"));
-        let desk = pool().max_connections(1).connect_lazy_with(connect.clone());
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(connect.clone().pragma("query_only", "ON"));
         let watch = connect.connect().await.map_err(|error| storage(error.into()))?;
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let desk = connect.clone();
         let us = options.us;
-        let writer = tokio::spawn(Writer { conn, us, signer: options.signer }.run(queue));
+        let writer = tokio::spawn(Writer { conn: Some(conn), connect, us, signer: options.signer }.run(queue));
         let inner = Inner {
             us,
             path: path.to_owned(),
@@ -149,13 +155,12 @@ impl Catalogue {
     pub async fn close(&self) {
         drop(self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
         let writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
-            if let Err(error) = writer.await {
-                tracing::error!(%error, "the catalogue's writer ended by a fault");
-            }
+        if let Some(writer) = writer
+            && let Err(error) = writer.await
+        {
+            tracing::error!(%error, "the catalogue's writer ended by a fault");
         }
         self.inner.readers.close().await;
-        self.inner.desk.close().await;
     }
 
     /// The administration whose catalogue it is.
@@ -168,8 +173,23 @@ impl Catalogue {
         &self.inner.path
     }
 
+    async fn desk(&self) -> Result<SqliteConnection, StorageFault> {
+        Ok(self.inner.desk.connect().await?)
+    }
+
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StorageFault> {
         Ok(self.inner.readers.acquire().await?)
+    }
+}
+
+/// Makes the file readable for its owner alone; SQLite gives the files that it puts beside it the same mode.
+fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        // Held already, or a folder that SQLite will speak of.
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound | ErrorKind::PermissionDenied) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -22,7 +22,7 @@ pub const MAX_STRIP_SAMPLES: usize = 1 << 20;
 /// How many samples the encoder puts into a strip: half a MiB decoded, small enough for many strips at once and large
 /// enough that the frame overhead is nothing.
 const STRIP_SAMPLES: usize = 1 << 18;
-/// On noise, the strong levels of zstd find nothing that level 1 does not, at a tenth of the speed.
+/// On these residuals level 9 gains at most 2 % over level 1, for a fifth of the speed; often it loses.
 const ZSTD_LEVEL: i32 = 1;
 /// A strip table entry: the length of one frame, u32.
 const ENTRY_LEN: usize = 4;

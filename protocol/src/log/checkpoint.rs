@@ -4,11 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::note::{SignedNote, sign_note};
+use super::origin::is_origin;
 use crate::digest::Digest;
 use crate::reason::{Fault, Reason};
-
-/// Longest origin, in bytes (`LOG-011`).
-pub const MAX_ORIGIN_BYTES: usize = 128;
 
 /// The state of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,19 +30,23 @@ impl Checkpoint {
         sign_note(&self.text(), &self.origin, public, sign)
     }
 
-    /// Reads a note's text. Extension lines after the root are allowed and covered by the signature; none means anything here.
+    /// Reads a note's text (`LOG-010`). Extension lines after the root are allowed, may not be empty, and are covered by the
+    /// signature; none means anything here.
     ///
     /// # Errors
     /// `log.checkpoint`.
     pub fn from_text(text: &str) -> Result<Self, Fault> {
         let wrong = |detail: &str| Fault::new(Reason::LogCheckpoint, detail);
+        let text = text.strip_suffix('\n').ok_or_else(|| wrong("the last line is not ended"))?;
         let mut lines = text.split('\n');
-        let (origin, size, root) = match (lines.next(), lines.next(), lines.next()) {
-            (Some(origin), Some(size), Some(root)) if text.ends_with('\n') => (origin, size, root),
-            _ => return Err(wrong("a checkpoint has three lines: origin, size, root")),
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(wrong("a checkpoint has three lines: origin, size, root"));
         };
-        if origin.is_empty() || origin.len() > MAX_ORIGIN_BYTES || origin.chars().any(|c| c.is_whitespace() || c == '+') {
-            return Err(wrong("an origin has 1 to 128 bytes without spaces or plus signs"));
+        if lines.any(str::is_empty) {
+            return Err(wrong("an extension line is empty"));
+        }
+        if !is_origin(origin) {
+            return Err(wrong("the origin is a URL without its scheme, of 1 to 128 letters, digits and ._-/:"));
         }
         let canonical = size == "0" || (!size.starts_with('0') && size.bytes().all(|c| c.is_ascii_digit()));
         let size = size.parse().ok().filter(|_| canonical).ok_or_else(|| wrong("the size is a decimal number without leading zeros"))?;

@@ -1,11 +1,11 @@
 //! The forms of names in certificates (`PKI-012` to `PKI-014`).
 
+pub use crate::log::{MAX_ORIGIN, is_origin};
+
 /// Characters of an administration's name (O).
 pub const MAX_ADMINISTRATION_NAME: usize = 64;
 /// Characters of a node's name (CN).
 pub const MAX_NODE_NAME: usize = 64;
-/// Characters of a log's origin.
-pub const MAX_ORIGIN: usize = 128;
 /// What stands before a log's origin in a subject alternative name of type URI.
 pub const LOG_URI_PREFIX: &str = "carnet:log:";
 
@@ -22,12 +22,6 @@ pub fn is_administration_name(text: &str) -> bool {
 /// Whether `text` may name a node: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.
 pub fn is_node_name(text: &str) -> bool {
     plain(text, MAX_NODE_NAME, b"._-")
-}
-
-/// Whether `text` may be a log's origin: 1 to 128 of `A-Z a-z 0-9 . _ - / :`, beginning with a letter or digit.
-/// So it holds neither space nor `+`, as a C2SP signed note asks of key names.
-pub fn is_origin(text: &str) -> bool {
-    plain(text, MAX_ORIGIN, b"._-/:")
 }
 
 fn plain(text: &str, most: usize, marks: &[u8]) -> bool {

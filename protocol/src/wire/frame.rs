@@ -1,6 +1,7 @@
 //! Frames: `type u8 | length u32 big-endian | body`.
 
 use crate::limits::{MAX_OPENINGS, MAX_RECORD, MAX_REQUEST};
+use crate::log::MAX_NOTE;
 use crate::payload::{CHUNK, MAX_CHUNKS};
 use crate::reason::{Fault, Reason};
 
@@ -56,7 +57,7 @@ kinds! {
     /// Openings of the record before.
     Openings = 0x13, MAX_OPENINGS + 4096;
     /// Proof that the record before is in its maker's log.
-    Proof = 0x14, 16 * 1024;
+    Proof = 0x14, MAX_NOTE + 4096;
     /// Size and chunk hashes of a payload.
     ChunkList = 0x15, 32 * MAX_CHUNKS as usize + 128;
     /// One chunk of a payload: its index (u32) and its bytes.

@@ -35,7 +35,7 @@ pub struct Groups {
     open: Option<Open>,
 }
 
-/// A group whose proof has not come yet: the record, and its openings once they came.
+/// A record whose proof has not come yet: its bytes, and its openings if they came.
 type Open = (Vec<u8>, Option<Vec<Vec<u8>>>);
 
 impl Groups {

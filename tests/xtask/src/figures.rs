@@ -121,7 +121,7 @@ const FIGURES: &[Figure] = &[
         what: "catalogue listing of the 50 newest of 1,000,000 records (and flat from 10,000 on: see details)",
         bar: Bar::AtMost(10.0),
         unit: "ms",
-        measure: |figure| bench(figure, "carnet", "bench_listing"),
+        measure: |figure| bench(figure, "carnet", "bench_catalogue"),
     },
 ];
 

@@ -12,6 +12,11 @@ pub const MAX_PLANES: u32 = 1000;
 pub const MAX_CHANNELS: u32 = 8;
 /// The most samples of one JPEG 2000 frame: its decoder holds several 32-bit numbers a sample, here a GiB in all.
 pub const MAX_JPEG2000_SAMPLES: u64 = 1 << 26;
+/// The most samples that a file may claim for each of its bytes, beyond [`FREE_SAMPLES`]: twice what the densest coding
+/// here reaches (deflate, 1,032 to 1), so that a small file cannot cost half a GiB.
+pub const MAX_EXPANSION: u64 = 2048;
+/// Samples that a file of any size may claim: an empty slice of a volume is coded in a hundred bytes.
+pub const FREE_SAMPLES: u64 = 1 << 20;
 /// How deep DICOM sequences may nest.
 pub const MAX_DICOM_DEPTH: usize = 16;
 /// The most bytes that a deflated DICOM data set may inflate to: a largest image and its header.
@@ -50,6 +55,15 @@ pub(super) fn shape(
     Ok(shape)
 }
 
+/// Refuses `coded_bytes` bytes that claim more `samples` than any coding puts into them.
+pub(super) fn worth(format: &'static str, samples: u64, coded_bytes: usize) -> Result<(), ImageFault> {
+    // Both factors are far below 2^53: no overflow.
+    if samples > FREE_SAMPLES + MAX_EXPANSION * coded_bytes as u64 {
+        return Err(ImageFault::Malformed { format, offset: None, what: "less data than the image has samples".to_owned() });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +83,13 @@ mod tests {
         assert!(!ok(1, 1, MAX_CHANNELS + 1, 1));
         assert!(!ok(0, 1, 1, 1));
         assert!(!ok(1, 1, 1, 0));
+    }
+
+    #[test]
+    fn expansion_is_bounded_at_the_edge() {
+        assert!(worth("test", FREE_SAMPLES, 0).is_ok());
+        assert!(worth("test", FREE_SAMPLES + 1, 0).is_err());
+        assert!(worth("test", FREE_SAMPLES + MAX_EXPANSION, 1).is_ok());
+        assert!(worth("test", FREE_SAMPLES + MAX_EXPANSION + 1, 1).is_err());
     }
 }

@@ -37,7 +37,8 @@ pub(super) fn lossy(bytes: &[u8]) -> Result<(carnet_protocol::image::Shape, usiz
         });
     }
     // Before the decoder sees the file at all.
-    bounds::shape(FORMAT, header.width, header.height, 8, u32::from(header.components), 1)?;
+    let shape = bounds::shape(FORMAT, header.width, header.height, 8, u32::from(header.components), 1)?;
+    bounds::worth(FORMAT, shape.samples() as u64 * u64::from(header.components), bytes.len())?;
     guarded(FORMAT, || {
         let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(error)?;
         let mut limits = Limits::default();

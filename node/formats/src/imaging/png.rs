@@ -34,6 +34,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageFault> {
             }
         };
         let shape = bounds::shape(FORMAT, width, height, bits, bands + alpha, 1)?;
+        bounds::worth(FORMAT, shape.samples() as u64 * u64::from(bands + alpha), bytes.len())?;
         // The shape bounds it: at most 2^28 samples of two bytes.
         let mut buffer = vec![0; decoder.total_bytes() as usize];
         decoder.read_image(&mut buffer).map_err(error)?;

@@ -52,7 +52,7 @@ fn pages(bytes: &[u8]) -> Result<DecodedImage, ImageFault> {
         if reduced {
             image.notes.push(format!("page {page}, a thumbnail, was left out"));
         } else {
-            total = read_page(&mut decoder, page, total, &mut image)?;
+            total = read_page(&mut decoder, bytes.len(), page, total, &mut image)?;
         }
         if page > MAX_PLANES || planes(&image) > MAX_PLANES as usize {
             return Err(ImageFault::Limit { what: "planes of one image", limit: u64::from(MAX_PLANES) });
@@ -77,7 +77,13 @@ fn planes(image: &DecodedImage) -> usize {
 }
 
 /// Decodes the current page onto `image` and returns the samples of all pages until now, which were `total`.
-fn read_page(decoder: &mut Decoder<Cursor<&[u8]>>, page: u32, total: u64, image: &mut DecodedImage) -> Result<u64, ImageFault> {
+fn read_page(
+    decoder: &mut Decoder<Cursor<&[u8]>>,
+    file_bytes: usize,
+    page: u32,
+    total: u64,
+    image: &mut DecodedImage,
+) -> Result<u64, ImageFault> {
     let (width, height) = decoder.dimensions().map_err(error)?;
     let (bits, bands, alpha) = match decoder.colortype().map_err(error)? {
         ColorType::Gray(bits) => (bits, 1, 0),
@@ -95,6 +101,7 @@ fn read_page(decoder: &mut Decoder<Cursor<&[u8]>>, page: u32, total: u64, image:
     if total > MAX_IMAGE_SAMPLES {
         return Err(ImageFault::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES });
     }
+    bounds::worth(FORMAT, total, file_bytes)?;
     let (bands, alpha) = (usize::from(bands), usize::from(alpha));
     let pixels: Vec<u16> = match decoder.read_image().map_err(error)? {
         DecodingResult::U8(samples) => samples.into_iter().map(u16::from).collect(),

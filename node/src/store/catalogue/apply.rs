@@ -188,7 +188,7 @@ async fn insert(
     .bind(us.as_str())
     .fetch_one(&mut *conn)
     .await?;
-    beside(conn, row).await?;
+    beside(conn, us, row).await?;
     derive::derive(conn, us, row.record).await?;
     let mut count = |name: &str| *progress.counts.entry(name.to_owned()).or_default() += 1;
     count(if row.own { "own" } else { "partner" });
@@ -201,7 +201,7 @@ async fn insert(
 }
 
 /// Openings, payloads and parents.
-async fn beside(conn: &mut SqliteConnection, row: &Row<'_>) -> Result<(), StorageFault> {
+async fn beside(conn: &mut SqliteConnection, us: Country, row: &Row<'_>) -> Result<(), StorageFault> {
     let (id, record) = (row.record.id(), row.record.statement());
     for opening in row.openings {
         sqlx::query("INSERT INTO openings (record, commitment, sealed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
@@ -211,9 +211,13 @@ async fn beside(conn: &mut SqliteConnection, row: &Row<'_>) -> Result<(), Storag
             .execute(&mut *conn)
             .await?;
     }
-    for (index, payload) in (0i64..).zip(&record.payloads) {
+    let withheld = if row.own { vec![false; record.payloads.len()] } else { derive::withheld(conn, us, row.record).await? };
+    for ((index, payload), withheld) in (0i64..).zip(&record.payloads).zip(withheld) {
         let place = usize::try_from(index).ok().and_then(|index| row.payloads.get(index)).unwrap_or(&PayloadPlace::Absent);
-        let (state, sealed, hashes) = place.parts();
+        let (state, sealed, hashes) = match place {
+            PayloadPlace::Absent if withheld => ("withheld", None, None),
+            place => place.parts(),
+        };
         sqlx::query(
             "INSERT INTO payloads (record, idx, role, media, size, root, sha256, state, sealed, hashes)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

@@ -6,11 +6,12 @@ use carnet_protocol::reason::Reason;
 use carnet_protocol::record::Record;
 use carnet_protocol::signed::Verified;
 use carnet_protocol::time::Timestamp;
+use carnet_protocol::wire::MAX_FEED_PAGE;
 
 use super::error::AppendError;
 
-/// Records of one batch, and of one transaction.
-pub const MAX_BATCH: usize = 256;
+/// Records of one batch, and of one transaction: a full page of a partner's feed, and our receipt for it.
+pub const MAX_BATCH: usize = MAX_FEED_PAGE as usize + 1;
 /// Entries of any other list of a batch.
 pub const MAX_EFFECTS: usize = 4096;
 /// Bytes of a payload that is kept in the catalogue itself: 64 KiB and its seal.
@@ -31,6 +32,8 @@ pub struct Batch {
     pub feed: Vec<(Country, Digest)>,
     /// How far a partner's feed has been taken. It never goes back.
     pub cursor: Option<(Country, u64)>,
+    /// Openings that came later, for records that are held: sealed under the key that the record has.
+    pub openings: Vec<(Digest, SealedOpening)>,
     /// Payloads that came, or went.
     pub payloads: Vec<PayloadChange>,
     /// Payloads that are about to be staged.
@@ -180,6 +183,7 @@ impl Batch {
         let bound = |what, count, limit| if count > limit { Err(AppendError::TooLarge { what, count, limit }) } else { Ok(()) };
         bound("records", self.records(), MAX_BATCH)?;
         bound("feed entries", self.feed.len(), MAX_EFFECTS)?;
+        bound("openings", self.openings.len(), MAX_EFFECTS)?;
         bound("payload changes", self.payloads.len(), MAX_EFFECTS)?;
         bound("intents", self.intents.len(), MAX_EFFECTS)?;
         bound("finished intents", self.intents_done.len(), MAX_EFFECTS)?;

@@ -20,6 +20,9 @@ pub enum StorageFault {
         /// What was found.
         what: String,
     },
+    /// The catalogue was closed.
+    #[error("the catalogue is closed: the node is stopping, ask again once it runs")]
+    Closed,
     /// The file cannot be written.
     #[error("the catalogue cannot be written: check the owner and the mode of carnet.db, its -wal and its -shm file, and of their folder")]
     NotWritable,
@@ -44,6 +47,7 @@ impl From<sqlx::Error> for StorageFault {
         match (code.map(|code| code & 0xff), &error) {
             (Some(13), _) => Self::DiskFull,
             (Some(5 | 6), _) | (None, sqlx::Error::PoolTimedOut) => Self::Busy,
+            (None, sqlx::Error::PoolClosed) => Self::Closed,
             (Some(11), _) => Self::corrupt("SQLite finds its pages malformed"),
             (Some(26), _) => Self::corrupt("the file is not a SQLite database"),
             (Some(8 | 14), _) => Self::NotWritable,

@@ -132,7 +132,7 @@ impl Catalogue {
         Ok(found.is_some())
     }
 
-    /// Payloads of a partner's records whose bytes are not here, oldest first, at most [`super::MAX_LISTING`].
+    /// Payloads of a partner's records whose bytes are not here and that we may have, oldest first, at most [`super::MAX_LISTING`].
     ///
     /// # Errors
     /// The database.

@@ -118,7 +118,7 @@ impl Catalogue {
     /// # Errors
     /// The database.
     pub async fn equivocations(&self) -> Result<Vec<Equivocation>, ReadError> {
-        let rows: Vec<(Vec<u8>, Vec<u8>, Vec<u8>, String, i64)> =
+        let rows: Vec<EquivocationRow> =
             sqlx::query_as("SELECT id, first_entry, second, sender, seen FROM equivocations ORDER BY seen DESC LIMIT $1")
                 .bind(i64::from(super::MAX_LISTING))
                 .fetch_all(&mut *self.reader().await?)
@@ -158,6 +158,7 @@ impl Catalogue {
     }
 }
 
+type EquivocationRow = (Vec<u8>, Vec<u8>, Vec<u8>, String, i64);
 type IntentRow = (String, Vec<u8>, i64, i64, Vec<u8>, Option<String>, i64);
 
 fn intent((staging, record, idx, size, root, partner, created): IntentRow) -> Result<Intent, StorageFault> {

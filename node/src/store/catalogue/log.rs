@@ -65,7 +65,10 @@ pub(super) async fn newest(conn: &mut SqliteConnection) -> Result<Option<(u64, V
 /// The right edge of the log as the transaction sees it.
 pub(super) async fn frontier(conn: &mut SqliteConnection) -> Result<Frontier, StorageFault> {
     let size: Option<i64> = sqlx::query_scalar("SELECT MAX(size) FROM checkpoints").fetch_one(&mut *conn).await?;
-    let size = from_sql(size.unwrap_or(0))?;
+    frontier_at(conn, from_sql(size.unwrap_or(0))?).await
+}
+
+async fn frontier_at(conn: &mut SqliteConnection, size: u64) -> Result<Frontier, StorageFault> {
     let places: Vec<Place> = Frontier::places(size).collect();
     let nodes = nodes(conn, &places).await?;
     let roots = places.iter().filter_map(|place| nodes.get(place).copied()).collect();
@@ -77,7 +80,7 @@ pub(super) async fn check(conn: &mut SqliteConnection) -> Result<Option<String>,
     let Some((size, note)) = newest(conn).await? else { return Ok(None) };
     let text = SignedNote::parse(&note).map_err(|fault| StorageFault::corrupt(fault.to_string()))?;
     let checkpoint = Checkpoint::from_text(text.text()).map_err(|fault| StorageFault::corrupt(fault.to_string()))?;
-    if checkpoint.size != size || frontier(conn).await?.root() != checkpoint.root {
+    if checkpoint.size != size || frontier_at(conn, size).await?.root() != checkpoint.root {
         return Err(StorageFault::corrupt("the newest checkpoint is not that of the log"));
     }
     Ok(Some(checkpoint.origin))

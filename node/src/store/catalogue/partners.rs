@@ -8,6 +8,7 @@ use carnet_protocol::identifier::Country;
 use carnet_protocol::pki::{MAX_CRLS, Root};
 use carnet_protocol::time::Timestamp;
 use carnet_protocol::wire::LogKey;
+use sqlx::Connection as _;
 
 use super::Catalogue;
 use super::error::{AppendError, ReadError, StorageFault};
@@ -87,7 +88,7 @@ impl Catalogue {
         .bind(partner.fingerprint.as_bytes())
         .bind(endpoints)
         .bind(partner.added.0)
-        .execute(&self.inner.desk)
+        .execute(&mut self.desk().await?)
         .await?;
         Ok(())
     }
@@ -97,8 +98,10 @@ impl Catalogue {
     /// # Errors
     /// [`AppendError::NotHeld`] if it is no partner.
     pub async fn remove_partner(&self, administration: Country) -> Result<(), AppendError> {
-        let done =
-            sqlx::query("DELETE FROM partners WHERE administration = $1").bind(administration.as_str()).execute(&self.inner.desk).await?;
+        let done = sqlx::query("DELETE FROM partners WHERE administration = $1")
+            .bind(administration.as_str())
+            .execute(&mut self.desk().await?)
+            .await?;
         if done.rows_affected() == 0 {
             return Err(AppendError::NotHeld { what: format!("partner {administration}") });
         }
@@ -136,7 +139,8 @@ impl Catalogue {
         if lists.len() > MAX_PARTNER_CRLS {
             return Err(AppendError::TooLarge { what: "revocation lists", count: lists.len(), limit: MAX_PARTNER_CRLS });
         }
-        let mut transaction = self.inner.desk.begin_with("BEGIN IMMEDIATE").await?;
+        let mut desk = self.desk().await?;
+        let mut transaction = desk.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM partner_crls WHERE partner = $1").bind(partner.as_str()).execute(&mut *transaction).await?;
         for der in lists {
             sqlx::query("INSERT INTO partner_crls (partner, digest, der) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
@@ -167,7 +171,8 @@ impl Catalogue {
     pub async fn put_log_key(&self, partner: Country, origin: &str, key: &LogKey, seen: Timestamp) -> Result<(), AppendError> {
         let bytes = cbor::encode(key);
         let id = Digest::of(&bytes);
-        let mut transaction = self.inner.desk.begin_with("BEGIN IMMEDIATE").await?;
+        let mut desk = self.desk().await?;
+        let mut transaction = desk.begin_with("BEGIN IMMEDIATE").await?;
         let (known, count): (i64, i64) = sqlx::query_as(
             "SELECT COALESCE(SUM(CASE WHEN digest = $2 THEN 1 ELSE 0 END), 0), COUNT(*) FROM partner_log_keys WHERE partner = $1",
         )

@@ -113,8 +113,8 @@ impl PayloadRow {
         let place = match (row.try_get("state")?, sealed, hashes) {
             ("inline", Some(sealed), None) => super::PayloadPlace::Inline(sealed),
             ("stored", None, Some(hashes)) => super::PayloadPlace::Stored(hashes),
-            ("absent", None, None) => super::PayloadPlace::Absent,
-            _ => return Err(StorageFault::corrupt("a payload's state is none of the three")),
+            ("absent" | "withheld", None, None) => super::PayloadPlace::Absent,
+            _ => return Err(StorageFault::corrupt("a payload's state is none of the four")),
         };
         Ok(Self {
             record: digest(row.try_get("record")?)?,

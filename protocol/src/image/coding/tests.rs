@@ -19,7 +19,7 @@ fn noise(x: u32, y: u32) -> u32 {
 #[test]
 fn round_trips_exactly_at_every_depth() {
     for bits in MIN..=MAX {
-        for (w, h) in [(1, 1), (1, 7), (7, 1), (33, 65), (640, 480)] {
+        for (w, h) in [(1, 1), (1, 7), (7, 1), (33, 65), (200, 150)] {
             for p in [
                 plane(w, h, bits, noise),
                 plane(w, h, bits, |x, y| x * 37 + y * 11),

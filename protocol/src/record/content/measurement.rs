@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use super::{Checked, containers, payload_index};
 use crate::cbor::Real;
 use crate::digest::Digest;
-use crate::image::{MAX_SAMPLES, MAX_STORED_BITS, MIN_STORED_BITS};
+use crate::image::{MAX_SAMPLES, MAX_SIDE, MAX_STORED_BITS, MIN_STORED_BITS};
 use crate::limits::{MAX_AXES, MAX_LIST};
 use crate::reason::{Fault, Reason};
 use crate::record::{bounded, name};
@@ -106,8 +106,8 @@ impl View {
         name("view", &self.name)?;
         self.geometry.as_deref().map_or(Ok(()), |geometry| name("geometry", geometry))?;
         let samples = u64::from(self.width) * u64::from(self.height);
-        if !(1..=MAX_SAMPLES).contains(&samples) {
-            return Err(Fault::new(Reason::RecordLimit, "a view has 1 to 2^28 samples"));
+        if !(1..=MAX_SAMPLES).contains(&samples) || self.width.max(self.height) > MAX_SIDE {
+            return Err(Fault::new(Reason::RecordLimit, "a view has 1 to 2^28 samples, and at most 2^20 a side"));
         }
         if [self.pitch_along, self.pitch_across].into_iter().flatten().any(|pitch| pitch.value() <= 0.0) {
             return Err(Fault::new(Reason::RecordContent, "a pixel pitch must be more than 0 mm"));

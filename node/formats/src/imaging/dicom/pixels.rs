@@ -93,6 +93,9 @@ pub(super) fn frames(set: &DataSet<'_>, coding: Coding, description: &Descriptio
     match (&pixels.value, coding) {
         (Value::Bytes(bytes), Coding::Native) => native(bytes, description),
         (Value::Fragments(fragments), coding) if coding != Coding::Native => {
+            let coded_bytes = fragments.iter().map(|fragment| fragment.len()).sum();
+            let samples = description.samples_a_frame() as u64 * u64::from(description.frames);
+            bounds::worth(FORMAT, samples, coded_bytes)?;
             split_frames(fragments, description.frames)?.into_iter().map(|frame| encapsulated(&frame, coding, description)).collect()
         }
         _ => Err(malformed("the pixel data is not coded as the transfer syntax says")),
@@ -181,7 +184,13 @@ fn encapsulated(bytes: &[u8], coding: Coding, description: &Description) -> Resu
         Coding::Jpeg2000 => {
             let shape = jpeg2000::shape_of(bytes)?;
             agree(shape.width, shape.height, usize::from(shape.components))?;
-            jpeg2000::decode(bytes)?.1
+            let mut samples = jpeg2000::decode(bytes)?.1;
+            // A lossy stream of more bits than are stored overshoots, and white must not wrap round to black.
+            let max = u16::MAX >> (16 - description.bits_stored);
+            if description.shift == 0 {
+                samples.iter_mut().for_each(|sample| *sample = (*sample).min(max));
+            }
+            samples
         }
         Coding::Jpeg => {
             let (shape, bands, samples) = jpeg::lossy(bytes)?;

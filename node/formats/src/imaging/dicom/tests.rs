@@ -166,7 +166,7 @@ fn frames_become_views_and_the_data_must_suffice() {
 fn lossless_jpeg_in_fragments() {
     let cells: Vec<u16> = (0..60_u16).map(|i| i.wrapping_mul(9973)).collect();
     let coded = jpeg_lossless::tests::encode(&cells, 10, 1, 16, 1, 0);
-    let (one, two) = coded.split_at(coded.len() / 2 & !1);
+    let (one, two) = coded.split_at((coded.len() / 2) & !1);
     let draft = Draft::new(6, 10, 16).fragments("1.2.840.10008.1.2.4.70", &[one, two]);
     assert_eq!(samples(&draft.decode().unwrap(), 0), cells);
     let lying = Draft::new(6, 11, 16).fragments("1.2.840.10008.1.2.4.70", &[&coded]);

@@ -25,6 +25,15 @@ pub(super) async fn apply(conn: &mut SqliteConnection, batch: &Batch, progress: 
         .execute(&mut *conn)
         .await?;
     }
+    for (record, opening) in &batch.openings {
+        sqlx::query("INSERT INTO openings (record, commitment, sealed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(record.as_bytes())
+            .bind(opening.commitment.as_bytes())
+            .bind(opening.sealed.as_slice())
+            .execute(&mut *conn)
+            .await
+            .map_err(|error| unless_held(error, *record))?;
+    }
     payloads(conn, batch).await?;
     intents(conn, batch).await?;
     for refusal in &batch.refusals {
@@ -69,15 +78,16 @@ pub(super) async fn feed(
     .bind(record.as_bytes())
     .execute(&mut *conn)
     .await;
-    let added = match inserted {
-        Ok(done) => done.rows_affected(),
-        Err(error) if error.as_database_error().is_some_and(|error| error.is_foreign_key_violation()) => {
-            return Err(AppendError::NotHeld { what: format!("record {record}") });
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let added = inserted.map_err(|error| unless_held(error, record))?.rows_affected();
     progress.heads.insert(partner, head + added);
     Ok(())
+}
+
+fn unless_held(error: sqlx::Error, record: Digest) -> AppendError {
+    match error.as_database_error() {
+        Some(database) if database.is_foreign_key_violation() => AppendError::NotHeld { what: format!("record {record}") },
+        _ => error.into(),
+    }
 }
 
 async fn payloads(conn: &mut SqliteConnection, batch: &Batch) -> Result<(), AppendError> {
