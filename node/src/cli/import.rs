@@ -103,7 +103,7 @@ impl Import {
             kind: None,
             record: None,
             inspection: None,
-            reason: Some(format!("{error:#}")),
+            reason: Some(super::explain(&error)),
         })
     }
 
