@@ -7,11 +7,12 @@ mod common;
 mod pair;
 
 use carnet_protocol::digest::Digest;
+use carnet_protocol::limits::MAX_RECORD;
 use carnet_protocol::package::ChunkListMessage;
 use carnet_protocol::payload::CHUNK;
 use carnet_protocol::reason::Reason;
 use carnet_protocol::session::{FeedPull, FeedStep, PayloadPull, Permission};
-use carnet_protocol::wire::{Asked, ChunkRange, End, FRAME_HEADER, Frame, FrameKind, Refusal};
+use carnet_protocol::wire::{Asked, ChunkRange, End, FRAME_HEADER, Frame, FrameKind, MAX_PAGE_BYTES, Refusal};
 use common::NOW;
 use pair::{Came, Requester, Responder, link};
 
@@ -144,6 +145,23 @@ fn answers_that_break_the_rules() {
     let broken = [frames[..3].to_vec(), vec![refusal]].concat();
     assert_eq!(requester.records(&responder, broken, 0, 10), Came::Refused("request.internal".into()));
     assert_eq!((requester.held.len(), requester.cursor), (1, 0));
+    // As many bytes as a page may have, and one more.
+    let sized = |last: usize| {
+        let mut pull = FeedPull::new(0, 256);
+        let whole = MAX_PAGE_BYTES / (2 * MAX_RECORD);
+        for n in 0..2 * whole {
+            let proof = n % 2 == 1;
+            let kind = if proof { FrameKind::Proof } else { FrameKind::Record };
+            pull.frame(Frame::new(kind, vec![0; if proof { 0 } else { MAX_RECORD }])).unwrap();
+        }
+        for _ in 0..whole {
+            pull.frame(Frame::new(FrameKind::Record, vec![0; MAX_RECORD - 1])).unwrap();
+            pull.frame(Frame::new(FrameKind::Proof, vec![0; 1])).unwrap();
+        }
+        pull.frame(Frame::new(FrameKind::Record, vec![0; last])).map(|_| ())
+    };
+    sized(0).unwrap();
+    assert_eq!(sized(1).unwrap_err().reason, Reason::WireOrder);
     // A frame after the end, after a refusal.
     let mut pull = FeedPull::new(0, 10);
     assert!(matches!(pull.frame(end.clone()), Ok(FeedStep::End(_))));

@@ -51,16 +51,14 @@ fn prefix(id: &str) -> &str {
     &id[..id.len() - 4]
 }
 
-/// Every rule that a chapter states, with how often.
+/// Every rule that a chapter states, with how often: an id in bold, or alone in the first cell of a table's row.
 fn stated() -> BTreeMap<String, usize> {
     let mut stated = BTreeMap::new();
     for (_, text) in chapters() {
-        for line in text.lines() {
-            if let Some(id) = line.trim_start().strip_prefix("- **").and_then(|rest| rest.split("**").next()) {
-                for id in ids(id) {
-                    *stated.entry(id).or_insert(0) += 1;
-                }
-            }
+        let bold = text.split("**").skip(1).step_by(2).map(str::to_owned);
+        let cells = text.lines().filter_map(|line| Some(line.strip_prefix("| ")?.split(" |").next()?.to_owned()));
+        for id in bold.chain(cells).filter(|part| ids(part).first() == Some(part)) {
+            *stated.entry(id).or_insert(0) += 1;
         }
     }
     stated
@@ -114,6 +112,7 @@ fn known_limits() -> Vec<(&'static str, &'static str, u64)> {
         ("04", "MAX_REQUEST", limits::MAX_REQUEST),
         ("04", "MAX_CRLS", wire::MAX_CRLS),
         ("04", "MAX_FEED_PAGE", wire::MAX_FEED_PAGE as usize),
+        ("04", "MAX_PAGE_BYTES", wire::MAX_PAGE_BYTES),
         ("04", "MAX_LIFETIME", wire::MAX_LIFETIME as usize),
         ("04", "MAX_RANGES", wire::MAX_RANGES),
         ("04", "MAX_NONCES", session::MAX_NONCES),
