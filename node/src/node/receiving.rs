@@ -12,7 +12,7 @@ use carnet_protocol::wire::{Group, Hello};
 
 use super::{Draft, Node};
 use crate::clock;
-use crate::store::catalogue::{Batch, Intent, PartnerRecord, PayloadChange, PayloadPlace};
+use crate::store::catalogue::{Batch, Fate, Intent, PartnerRecord, PayloadChange, PayloadPlace};
 use crate::store::incoming::Incoming;
 use crate::store::openings;
 use crate::store::payloads::{RecordKey, Resumed, SMALL_PAYLOAD, StagingId};
@@ -112,7 +112,12 @@ impl Node {
         if new > 0 {
             batch.own.push(self.receipt(partner, received)?);
         }
-        self.catalogue().append(batch).await?;
+        for appended in self.catalogue().append(batch).await? {
+            if appended.fate == Fate::Equivocation {
+                tracing::error!(%partner, record = %appended.id, "EQUIVOCATION: two signed forms of one record, both in the partner's log; both are kept");
+                metrics::counter!("carnet_equivocations_total", "partner" => partner.to_string()).increment(1);
+            }
+        }
         Ok(new)
     }
 

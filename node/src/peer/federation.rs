@@ -27,6 +27,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// How often a living connection's certificate is judged again without news: it may have expired.
 const JUDGE_AGAIN: Duration = Duration::from_secs(60);
 
+/// How soon a feed is asked again for records whose time had not come.
+const LOOK_BACK: Duration = Duration::from_secs(60);
+
 /// What is kept of a partner while the node runs.
 struct Seat {
     /// Connections that it has with us.
@@ -283,11 +286,13 @@ async fn resolve(address: &str, endpoint: &Endpoint) -> Result<SocketAddr, Strin
 async fn keep_pulling(link: &Link) {
     let mut head = link.head();
     loop {
-        match feed::pull(link).await {
-            Ok(pulled) if pulled.new > 0 || pulled.refused > 0 => {
-                tracing::info!(partner = %link.partner(), new = pulled.new, refused = pulled.refused, cursor = pulled.cursor, "records pulled");
+        let behind = match feed::pull(link).await {
+            Ok(pulled) => {
+                if pulled.new > 0 || pulled.refused > 0 {
+                    tracing::info!(partner = %link.partner(), new = pulled.new, refused = pulled.refused, cursor = pulled.cursor, "records pulled");
+                }
+                pulled.cursor < pulled.head
             }
-            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(partner = %link.partner(), %error, "the feed was not pulled to its end");
                 if link.connection().close_reason().is_some() {
@@ -296,12 +301,13 @@ async fn keep_pulling(link: &Link) {
                 sleep(FIRST_WAIT * 4).await;
                 continue;
             }
-        }
+        };
         if link.node().config().fetch_all {
             fetch_all(link).await;
         }
-        if head.changed().await.is_err() {
-            return;
+        tokio::select! {
+            changed = head.changed() => if changed.is_err() { return },
+            () = sleep(LOOK_BACK), if behind => {}
         }
     }
 }
