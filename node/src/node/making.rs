@@ -385,3 +385,26 @@ fn for_each_chunk(path: &PathBuf, mut each: impl FnMut(&[u8]) -> Result<(), Make
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_small_file_that_changed_after_it_was_named_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scan");
+        let written = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            Source::File(path.clone())
+        };
+        for (first, then, good) in
+            [(&b"abc"[..], &b"abc"[..], true), (b"abc", b"abd", false), (b"abc", b"ab", false), (b"", b"", true), (b"", b"a", false)]
+        {
+            let (_, list) = written(first).name().unwrap();
+            let read = written(then).into_named_bytes(&list);
+            assert_eq!(read.is_ok(), good, "{first:?} then {then:?}");
+        }
+    }
+}
