@@ -150,12 +150,20 @@ async fn import(timeline: &mut Timeline, nl: &Office, files: &[PathBuf]) -> anyh
     for line in &answer.lines {
         let of = |field: &str| line[field].as_str().unwrap_or_default();
         let text = match of("status") {
-            "refused" => format!("Your file {} is refused: {}", of("file"), of("reason")),
-            status => format!("Your file {}: {status}, {}.", of("file"), of("kind")),
+            "refused" => format!("Your file {} is refused: {}", name(of("file")), of("reason")),
+            status => {
+                let (file, kind) = (name(of("file")), of("kind"));
+                format!("Your file {file} is {status}: {kind}. The file itself stays at home; its decoded view can travel.")
+            }
         };
         timeline.say("NL", "file", &text, line.clone());
     }
     Ok(answer.code == 2)
+}
+
+/// A file's name without its folders.
+fn name(file: &str) -> std::borrow::Cow<'_, str> {
+    Path::new(file).file_name().map_or(file.into(), std::ffi::OsStr::to_string_lossy)
 }
 
 /// NL lets FR have the first inspection. Gives the records that FR must get, no more and no less.
@@ -328,18 +336,23 @@ pub(super) fn look_further(timeline: &mut Timeline, offices: &[Office], told: &T
     timeline.say("all", "done", text, details);
     timeline.remark("");
     let [nl, fr, ..] = &homes[..] else { return };
+    // As the program was called, so that the lines can be typed as they stand.
+    let carnet = std::env::args().next().unwrap_or_else(|| "carnet".into());
     if keep {
-        let scan = &told.scan[..16];
+        let (nl, fr, scan) = (nl.display(), fr.display(), &told.scan[..16]);
         timeline.remark("Look around:");
-        timeline.remark(&format!("  carnet --home {} list --all          what NL made, released and received", nl.display()));
-        timeline.remark(&format!("  carnet --home {} show {scan}   the scan, as FR has it", fr.display()));
-        timeline.remark(&format!("  carnet --home {} verify              everything once more", fr.display()));
-        timeline.remark(&format!("  carnet --home {} serve               start that node again", nl.display()));
-        timeline.remark(&format!("Remove {} when you are done.", nl.parent().unwrap_or(nl).display()));
+        for (words, what) in [
+            (format!("--home {nl} list --all"), "what NL made, released and received"),
+            (format!("--home {fr} show {scan}"), "the scan, as FR has it"),
+            (format!("--home {fr} verify"), "everything once more"),
+            (format!("--home {nl} serve"), "start that node again"),
+        ] {
+            timeline.remark(&format!("  {carnet} {words}\n      {what}"));
+        }
+        timeline.remark(&format!("Remove {} when you are done.", homes[0].parent().unwrap_or(&homes[0]).display()));
     } else {
-        timeline
-            .remark("Next: `carnet demo --keep` leaves the folders to look around in; `carnet demo FILE...` takes files of yours along;");
-        timeline.remark("README.md walks the same way by hand.");
+        timeline.remark(&format!("Next: `{carnet} demo --keep` leaves the folders to look around in, `{carnet} demo FILE...`"));
+        timeline.remark("takes files of yours along, and README.md walks the same way by hand.");
     }
 }
 
