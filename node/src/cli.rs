@@ -131,7 +131,7 @@ pub fn run() -> ExitCode {
         Ok(Done::Well) => ExitCode::SUCCESS,
         Ok(Done::Refused) => ExitCode::from(2),
         Err(error) => {
-            eprintln!("carnet: {error:#}");
+            eprintln!("carnet: {}", explain(&error));
             ExitCode::from(1)
         }
     }
@@ -187,11 +187,33 @@ fn start_logging(home: &Home, server: bool) {
     }
 }
 
+/// An error and what lies behind it, each said once: many of our errors quote their cause already.
+fn explain(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !said.contains(&cause) {
+            if !said.is_empty() {
+                said.push_str(": ");
+            }
+            said.push_str(&cause);
+        }
+    }
+    said
+}
+
 /// Opens the node, or says how to make one.
 async fn open(home: &Home) -> anyhow::Result<Node> {
     anyhow::ensure!(
         home.is_node(),
         "there is no node in {}. Make one with `carnet init --home {} --administration NL --name \"Customs\"`, or give --home",
+        home.path().display(),
+        home.path().display()
+    );
+    anyhow::ensure!(
+        home.pki().join("root.pem").is_file(),
+        "the node in {} waits for its certificates: send {}/requests to the authority, then run `carnet init --home {} --chain FILE...`",
+        home.path().display(),
         home.path().display(),
         home.path().display()
     );

@@ -77,8 +77,7 @@ impl Import {
             .map(|file| {
                 let (node, memory, this) = (node.clone(), Arc::clone(&memory), Arc::clone(&this));
                 // A task of its own, so that files are read and decoded on all cores.
-                let task = tokio::spawn(async move { this.one(&node, &memory, &file).await });
-                async move { task.await }
+                tokio::spawn(async move { this.one(&node, &memory, &file).await })
             })
             .buffered(AT_ONCE);
         while let Some(line) = lines.next().await {
@@ -104,7 +103,7 @@ impl Import {
             kind: None,
             record: None,
             inspection: None,
-            reason: Some(format!("{error:#}")),
+            reason: Some(super::explain(&error)),
         })
     }
 

@@ -1,5 +1,7 @@
 //! The client's end for records: pull a page, judge each record, store what is good, move the cursor, all in one transaction.
 
+use carnet_protocol::digest::Digest;
+use carnet_protocol::record::Content;
 use carnet_protocol::session::{Arrival, FeedPull, FeedStep};
 use carnet_protocol::wire::{Asked, Group, MAX_FEED_PAGE};
 
@@ -55,8 +57,46 @@ async fn pull_page(link: &Link, after: u64) -> Result<Pulled, LinkError> {
     };
     let cursor = end.cursor.unwrap_or(after);
     let (arrivals, refused) = judge(link, groups).await?;
+    let opened: Vec<Digest> = arrivals.iter().filter_map(opens).collect();
     let new = link.node().take_arrivals(link.partner(), arrivals, cursor).await?;
+    for record in opened {
+        if let Err(error) = pull_openings(link, record).await {
+            tracing::warn!(partner = %link.partner(), %record, %error, "personal fields that were released did not come");
+        }
+    }
     Ok(Pulled { new, refused, cursor, head: end.head.unwrap_or(cursor) })
+}
+
+/// The record whose personal fields a release opens, if it opens any. The record itself may have come long before.
+fn opens(arrival: &Arrival) -> Option<Digest> {
+    match arrival.record.statement().view() {
+        Ok(Content::Release(release)) if !release.personal.is_empty() => Some(release.record),
+        _ => None,
+    }
+}
+
+/// Asks for one record again, for the openings that go with it now.
+async fn pull_openings(link: &Link, record: Digest) -> Result<(), LinkError> {
+    let mut receive = link.ask(&Asked::Record(record)).await?;
+    let mut pull = FeedPull::new(0, 1);
+    let mut groups = Vec::new();
+    loop {
+        let frame = link.frame(&mut receive).await?;
+        match pull.frame(frame).map_err(|fault| link.misbehaved(fault))? {
+            FeedStep::More => {}
+            FeedStep::Group(group) => groups.push(*group),
+            FeedStep::End(_) => break,
+            FeedStep::Refused(refusal) => {
+                return Err(LinkError::Refused { partner: link.partner().to_string(), reason: refusal.reason });
+            }
+        }
+    }
+    for arrival in judge(link, groups).await?.0 {
+        if arrival.record.id() == record {
+            link.node().take_openings(arrival).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Judges what came. A record that is refused is counted and logged, and does not hold up the rest: the sender keeps it, and a

@@ -32,8 +32,11 @@ impl Group {
 /// Puts groups together from frames as they come.
 #[derive(Debug, Default)]
 pub struct Groups {
-    open: Option<(Vec<u8>, Option<Vec<Vec<u8>>>)>,
+    open: Option<Open>,
 }
+
+/// A record whose proof has not come yet: its bytes, and its openings if they came.
+type Open = (Vec<u8>, Option<Vec<Vec<u8>>>);
 
 impl Groups {
     /// Takes the next frame; gives a group when its proof has come.
