@@ -1,13 +1,12 @@
 //! What the demonstration is about: a made-up container with something in it that nobody declared.
 
-use anyhow::Context as _;
 use carnet_analysis::simulate::cargo::{self, DualEnergyScan, Scanner};
 use carnet_analysis::simulate::material::Material;
 use carnet_analysis::simulate::portal::{self, Passage, PortalSeries};
 use carnet_analysis::simulate::scene::Scene;
 use carnet_analysis::simulate::spectrum::{self, Detector, Nuclide, Shield, Source, Spectrum};
-use carnet_protocol::cbor::Real;
-use carnet_protocol::record::{Declaration, Grading, Intelligence, Item};
+use carnet_protocol::record::{Grading, Intelligence};
+use serde_json::{Value, json};
 
 /// The container: the example number of ISO 6346 itself.
 pub(super) const CONTAINER: &str = "CSQU3054383";
@@ -55,30 +54,17 @@ impl Load {
     }
 }
 
-/// What was declared: tiles. Persons are handed over apart: they become sealed fields beside the record.
-pub(super) fn declaration() -> anyhow::Result<(Declaration, Vec<(String, String)>)> {
-    let item = Item {
-        number: 1,
-        hs: Some("690721".into()),
-        description: Some("ceramic tiles".into()),
-        gross_mass: Real::new(21_400.0),
-        packages: Some(22),
-        ..Item::default()
-    };
-    let declaration = Declaration {
-        procedure: Some("transit".into()),
-        items: vec![item],
-        loading: Some("NLRTM".into()),
-        delivery: Some("FRLEH".into()),
-        dispatch: Some("NL".parse().ok().context("NL is a country")?),
-        containers: vec![CONTAINER.into()],
-        ..Declaration::default()
-    };
-    let persons = vec![
-        ("consignor.name".to_owned(), "Invented Tiles B.V.".to_owned()),
-        ("consignee.name".to_owned(), "Imaginary Floors S.A.R.L.".to_owned()),
-    ];
-    Ok((declaration, persons))
+/// What was declared: tiles, in the form that `carnet import` reads. The persons become sealed fields beside the record.
+pub(super) fn declaration() -> Value {
+    json!({
+        "loading": "NLRTM",
+        "delivery": "FRLEH",
+        "departure": "NL",
+        "containers": [CONTAINER],
+        "consignor": { "name": "Invented Tiles B.V." },
+        "consignee": { "name": "Imaginary Floors S.A.R.L." },
+        "items": [{ "hs": "690721", "description": "ceramic tiles", "gross_mass": 21_400, "packages": 22 }],
+    })
 }
 
 /// What somebody said.

@@ -40,6 +40,7 @@ pub(super) async fn tell(timeline: &mut Timeline, folder: &Path, files: &[PathBu
     timeline.remark("Three customs administrations on this machine. Names, keys and measurements are made up and marked so.\n");
     found(timeline, folder, offices).await?;
     let [nl, fr, de] = &offices[..] else { anyhow::bail!("there are three administrations") };
+    declare(timeline, nl, folder).await?;
     let made = measure(timeline, nl).await?;
     let files_refused = import(timeline, nl, files).await?;
     let shared = share(timeline, nl, fr).await?;
@@ -87,6 +88,21 @@ async fn found(timeline: &mut Timeline, folder: &Path, offices: &mut Vec<Office>
     Ok(())
 }
 
+/// NL takes in what was declared.
+async fn declare(timeline: &mut Timeline, nl: &Office, folder: &Path) -> anyhow::Result<()> {
+    let file = folder.join("declaration.json");
+    std::fs::write(&file, load::declaration().to_string()).with_context(|| format!("{} cannot be written", file.display()))?;
+    let words: [OsString; 4] = ["import".into(), file.into(), "--inspection".into(), INSPECTION.into()];
+    let answer = nl.carnet(&words).await?;
+    let text = format!(
+        "Imports a declaration: container {}, ceramic tiles, in transit to FR. It becomes a signed record; consignor and consignee are sealed apart from it.",
+        load::CONTAINER
+    );
+    let details = json!({ "record": answer.text("record")?, "kind": answer.text("kind")?, "inspection": INSPECTION });
+    timeline.say("NL", "record-made", &text, details);
+    Ok(())
+}
+
 struct Measured {
     scan: String,
     tip: String,
@@ -106,9 +122,6 @@ async fn measure(timeline: &mut Timeline, nl: &Office) -> anyhow::Result<Measure
     };
     let of_interest = || wishes(INSPECTION, Some(load::CONTAINER));
     let (most, quiet) = load.portal_rates();
-    let (declaration, persons) = load::declaration()?;
-    let goods = declaration.items.first().and_then(|item| item.description.clone()).unwrap_or_default();
-    let declared = Draft::new(INSPECTION.into(), Content::Declaration(Box::new(declaration))).personal(persons);
     let mut keep = async |draft: Draft, text: &str| -> anyhow::Result<String> {
         let kind = draft.kind().to_string();
         let made = node.make(draft).await?;
@@ -117,11 +130,6 @@ async fn measure(timeline: &mut Timeline, nl: &Office) -> anyhow::Result<Measure
         timeline.say("NL", "record-made", text, details);
         Ok(record)
     };
-    let text = format!(
-        "Container {}, declared as {goods}, in transit to FR. The declaration becomes a signed record; consignor and consignee are sealed apart from it.",
-        load::CONTAINER
-    );
-    keep(declared, &text).await?;
     let tip = keep(Draft::new(INSPECTION.into(), Content::Intelligence(load::tip())), "A tip, graded B2 (4x4).").await?;
     let text = format!("The portal counts {most:.0} gamma rays a second as the lorry passes, {quiet:.0} before it. SIMULATED.");
     keep(synthetic::portal(&load.portal, now, of_interest())?, &text).await?;
