@@ -9,6 +9,7 @@
 
 #![allow(clippy::print_stdout, reason = "results belong on standard output, and this is the module that puts them there")]
 
+mod adapter;
 mod demo;
 mod fetch;
 mod import;
@@ -95,6 +96,9 @@ enum Command {
     Demo(demo::Demo),
     /// The configuration.
     Config(ConfigCommand),
+    /// Answer one case of the conformance suite.
+    #[command(hide = true)]
+    ConformanceAdapter(adapter::Adapter),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -159,6 +163,7 @@ async fn dispatch(cli: Cli, home: Home) -> anyhow::Result<Done> {
         Command::Verify(command) => command.run(&home, json).await,
         Command::Status(command) => command.run(&home, json).await,
         Command::Demo(command) => command.run(json).await,
+        Command::ConformanceAdapter(command) => command.run(),
         Command::Config(command) => config(&home, &command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "carnet", &mut std::io::stdout());
