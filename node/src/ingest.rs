@@ -10,6 +10,7 @@
 mod declaration;
 mod image;
 mod spectrum;
+pub mod synthetic;
 
 use std::path::{Path, PathBuf};
 
