@@ -109,6 +109,19 @@ impl Administration {
         one
     }
 
+    /// The same node in a copy of its folder, for commands only: it serves on no port of its own.
+    pub fn twin(&self, home: &Path) -> Self {
+        Self {
+            country: self.country.clone(),
+            home: home.to_owned(),
+            quic: self.quic,
+            http: self.http,
+            environment: self.environment.clone(),
+            server: Mutex::default(),
+            starts: AtomicU16::new(0),
+        }
+    }
+
     /// Where partners reach it.
     pub fn endpoint(&self) -> String {
         format!("127.0.0.1:{}", self.quic)

@@ -97,7 +97,7 @@ fn personal_data_stays_at_home_unless_it_is_named() {
     a.ok(&["share", &record, "--to", "BE", "--personal", "consignee"]);
     a.serve();
     for (partner, sees) in [(b, None), (c, Some("Invented Trading 1"))] {
-        partner.ok(&["fetch", "--payloads"]);
+        partner.ok(&["fetch", "--payloads", "--from", "NL"]);
         let shown = partner.one(&["show", &record, "--personal"]);
         assert_eq!(shown["personal_fields"].as_u64(), Some(2), "the commitments are there");
         assert_eq!(shown["personal"]["consignee"].as_str(), sees);
