@@ -58,10 +58,22 @@ fn import_says_one_line_a_file_and_exits_0_or_2() {
 fn list_show_verify_and_status_print_json() {
     let federation = Federation::strangers(&["NL"]);
     let a = federation.of("NL");
-    let record = a.import(&federation.file("a.png", &fixtures::png(40, 30, 1)), &["--inspection", "NL-2026-9", "--container", "CSQU3054383"]);
+    let record =
+        a.import(&federation.file("a.png", &fixtures::png(40, 30, 1)), &["--inspection", "NL-2026-9", "--container", "CSQU3054383"]);
     let list = a.ok(&["list"]);
     let expected = [
-        "administration", "container", "goods", "inspection", "kind", "log_index", "made", "own", "received", "record", "seq", "withdrawn",
+        "administration",
+        "container",
+        "goods",
+        "inspection",
+        "kind",
+        "log_index",
+        "made",
+        "own",
+        "received",
+        "record",
+        "seq",
+        "withdrawn",
     ];
     assert_eq!(keys(&list[0]), BTreeSet::from(expected));
     assert_eq!((list[0]["container"].as_str(), list[0]["inspection"].as_str()), (Some("CSQU3054383"), Some("NL-2026-9")));

@@ -82,7 +82,8 @@ fn a_fetch_onto_a_full_disk_fails_clearly_and_goes_on_when_there_is_room() {
     let b = Administration::new("DE", &disk.0.join("DE"));
     a.partner(&b, &[]);
     b.partner(a, &[&a.endpoint()]);
-    let record = a.import(&federation.file("large", &fixtures::noise(12 << 20, 5)), &["--opaque", "--share-native", "--releasable-to", "DE"]);
+    let record =
+        a.import(&federation.file("large", &fixtures::noise(12 << 20, 5)), &["--opaque", "--share-native", "--releasable-to", "DE"]);
     a.serve();
     b.ok(&["fetch"]);
     let ran = b.run(&["fetch", &record]);

@@ -61,7 +61,9 @@ fn any_change_to_a_package_is_found_and_named() {
         bad[at] ^= 1 << chance.below(8);
         refused(&bad, &format!("a flipped bit in byte {at}"));
     }
-    for length in [0, 1, 4, 5, 40, good.len() / 2, good.len() - 1].into_iter().chain((0..8).map(|_| chance.below(good.len() as u64) as usize)) {
+    for length in
+        [0, 1, 4, 5, 40, good.len() / 2, good.len() - 1].into_iter().chain((0..8).map(|_| chance.below(good.len() as u64) as usize))
+    {
         let reasons = refused(&good[..length], &format!("cut to {length} bytes"));
         assert!(reasons.iter().any(|reason| reason.contains("package.")), "{reasons:?}");
     }
