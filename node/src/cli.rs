@@ -140,7 +140,7 @@ pub fn run() -> ExitCode {
         Ok(Done::Well) => ExitCode::SUCCESS,
         Ok(Done::Refused) => ExitCode::from(2),
         Err(error) => {
-            eprintln!("carnet: {}", explain(&error));
+            eprintln!("carnet: {}", plain(&explain(&error)));
             ExitCode::from(1)
         }
     }
@@ -212,6 +212,13 @@ fn explain(error: &anyhow::Error) -> String {
     said
 }
 
+/// Text as a terminal may have it. Names of files and words of partners may hold what moves the cursor or turns the writing around.
+fn plain(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}');
+    let harmless = |c: char| c == '\n' || c == '\t' || !(c.is_control() || turns(c));
+    text.chars().map(|c| if harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// Opens the node, or says how to make one.
 async fn open(home: &Home) -> anyhow::Result<Node> {
     anyhow::ensure!(
@@ -234,7 +241,7 @@ async fn open(home: &Home) -> anyhow::Result<Node> {
 fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce() -> String) {
     let line = match (json, serde_json::to_string(value)) {
         (true, Ok(line)) => line,
-        _ => text(),
+        _ => plain(&text()),
     };
     // A reader that closed the pipe (`carnet list | head`) has seen enough: that is no failure of ours.
     if writeln!(std::io::stdout().lock(), "{line}").is_err() {
@@ -262,6 +269,11 @@ fn short(id: Digest) -> String {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn no_text_moves_the_cursor() {
+        assert_eq!(super::plain("a\u{1b}[2Jb\u{9b}1A\u{202e}cba\nd\te"), "a\u{fffd}[2Jb\u{fffd}1A\u{fffd}cba\nd\te");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -99,7 +99,12 @@ impl NativeFile {
         if size > MAX_FILE {
             return Err(IngestError::TooLarge(size));
         }
-        let bytes = std::fs::read(path)?;
+        // The bound holds for what is read, not for what the folder said a moment ago.
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::Read::take(std::fs::File::open(path)?, MAX_FILE + 1), &mut bytes)?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(IngestError::TooLarge(bytes.len() as u64));
+        }
         Ok(Self { path: path.to_owned(), sha256: Digest::of(&bytes), bytes: Some(bytes) })
     }
 

@@ -57,7 +57,7 @@ impl PayloadPull {
             }
             FrameKind::Refusal => {
                 self.over = true;
-                frame.message().map(ChunkStep::Refused)
+                Refusal::read(&frame).map(ChunkStep::Refused)
             }
             FrameKind::End if self.ranges.is_empty() && self.list.is_some() => {
                 frame.message::<End>()?;

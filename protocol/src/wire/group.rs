@@ -17,6 +17,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// Bytes that it takes on its way, without its frames' heads.
+    pub fn size(&self) -> usize {
+        self.record.len() + self.openings.iter().map(Vec::len).sum::<usize>() + self.proof.len()
+    }
+
     /// The frames, in their one order: record, openings if there are any, proof.
     pub fn into_frames(self) -> Vec<Frame> {
         let mut frames = vec![Frame::new(FrameKind::Record, self.record)];
