@@ -115,7 +115,10 @@ async fn one(node: &Node, id: Digest, from: Option<Country>, json: bool) -> anyh
             }
         };
         let value = json!({ "record": id.to_string(), "payload": row.index, "role": row.role, "size": row.size, "status": status });
-        print(json, &value, || format!("{} payload {} ({}, {} bytes): {status}", short(id), row.index, row.role, row.size));
+        print(json, &value, || {
+            let status = if status == STAYS_HOME { "stays with its maker" } else { &status };
+            format!("{} payload {} ({}, {} bytes): {status}", short(id), row.index, row.role, row.size)
+        });
     }
     link.close();
     Ok(if refused { Done::Refused } else { Done::Well })
