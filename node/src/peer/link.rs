@@ -303,8 +303,8 @@ async fn tell(node: Node, connection: Connection, mut send: SendStream, partner:
 }
 
 /// The partner's chain, which the handshake verified.
-pub(super) fn certificates(connection: &Connection) -> Option<Box<Vec<CertificateDer<'static>>>> {
-    connection.peer_identity().and_then(|any| any.downcast().ok())
+pub(super) fn certificates(connection: &Connection) -> Option<Vec<CertificateDer<'static>>> {
+    connection.peer_identity().and_then(|any| any.downcast().ok()).map(|chain| *chain)
 }
 
 /// Who is at the other end, from the certificate that the handshake verified.
