@@ -24,16 +24,17 @@ use crate::store::payloads::{RecordKey, Resumed, SMALL_PAYLOAD, StagingId};
 const CUT_OFF: i64 = 7 * DAY;
 
 impl Node {
-    /// Learns what a hello brings: the partner's log key, if its root certifies it, and newer revocation lists.
+    /// Learns what a hello brings: the partner's log key, if its root certifies it, and newer revocation lists, of the authorities
+    /// that issued the log's key or `node`, the chain of the partner's node certificate.
     ///
     /// # Errors
     /// A log key that is not good, or a catalogue that cannot be written.
-    pub async fn learn(&self, partner: Country, hello: &Hello) -> anyhow::Result<()> {
+    pub async fn learn(&self, partner: Country, hello: &Hello, node: &[&[u8]]) -> anyhow::Result<()> {
         // One at a time: of two hellos the older list must not win, and a partner that is removed meanwhile must not come back.
         let _turn = self.trust_turn().await;
         let Some(pinned) = self.trust().of(partner) else { anyhow::bail!("{partner} is no partner any more") };
         let chain: Vec<&[u8]> = hello.log.chain.iter().map(|certificate| certificate.as_slice()).collect();
-        let issuers = [chain.iter().skip(1).map(|issuer| issuer.to_vec()).collect()];
+        let issuers = [&chain, node].map(|chain| chain.iter().skip(1).map(|issuer| issuer.to_vec()).collect());
         let (mut revocations, mut newer) = (pinned.revocations.clone(), false);
         for der in &hello.crls {
             match add_list(&mut revocations, &pinned.root, &issuers, der) {

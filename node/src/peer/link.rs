@@ -129,7 +129,9 @@ impl Link {
             let fault = Fault::new(Reason::ChainNames, "the hello names another node than the certificate");
             return Err(misbehaved(&connection, fault));
         }
-        node.learn(partner, &theirs).await?;
+        let certificates = certificates(&connection).unwrap_or_default();
+        let chain: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
+        node.learn(partner, &theirs, &chain).await?;
         let (told, head) = watch::channel(theirs.head);
         tokio::spawn(listen(connection.clone(), receive, told));
         tokio::spawn(tell(node.clone(), connection.clone(), send, partner));
