@@ -9,6 +9,7 @@
 
 #![allow(clippy::print_stdout, reason = "results belong on standard output, and this is the module that puts them there")]
 
+mod adapter;
 mod demo;
 mod fetch;
 mod import;
@@ -33,6 +34,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, KEYS};
 use crate::home::Home;
 use crate::node::Node;
+use crate::store::catalogue::ReadError;
 
 /// How a command that ran to its end went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +45,13 @@ pub enum Done {
     Refused,
 }
 
+/// What `carnet --help` ends with.
+const AFTER_HELP: &str = "To see it all at work: carnet demo\n\
+    Exit codes: 0 done; 1 not done (machine, network or folder); 2 something was refused and named; 64 wrong command line.";
+
 /// The node of a customs administration: keeps, shares and proves evidence about goods.
 #[derive(Debug, Parser)]
-#[command(name = "carnet", version, max_term_width = 100)]
+#[command(name = "carnet", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     /// The node's folder.
     #[arg(long, global = true, env = "CARNET_HOME", value_name = "DIR", default_value = "carnet-home")]
@@ -90,6 +96,9 @@ enum Command {
     Demo(demo::Demo),
     /// The configuration.
     Config(ConfigCommand),
+    /// Answer one case of the conformance suite.
+    #[command(hide = true)]
+    ConformanceAdapter(adapter::Adapter),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -154,6 +163,7 @@ async fn dispatch(cli: Cli, home: Home) -> anyhow::Result<Done> {
         Command::Verify(command) => command.run(&home, json).await,
         Command::Status(command) => command.run(&home, json).await,
         Command::Demo(command) => command.run(json).await,
+        Command::ConformanceAdapter(command) => command.run(),
         Command::Config(command) => config(&home, &command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "carnet", &mut std::io::stdout());
@@ -243,7 +253,11 @@ fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce() -> String) {
 async fn resolve(node: &Node, id: &str) -> anyhow::Result<Digest> {
     match id.parse() {
         Ok(id) => Ok(id),
-        Err(_) => Ok(node.catalogue().by_prefix(id).await?),
+        Err(_) => node.catalogue().by_prefix(id).await.map_err(|error| match error {
+            ReadError::NotFound { .. } => anyhow::anyhow!("no record begins with {id}. `carnet list` shows those that are here"),
+            ReadError::Prefix => anyhow::anyhow!("{id} is no record: give its id, or the beginning of it, in hexadecimal digits"),
+            error => error.into(),
+        }),
     }
 }
 

@@ -10,6 +10,7 @@
 mod declaration;
 mod image;
 mod spectrum;
+pub mod synthetic;
 
 use std::path::{Path, PathBuf};
 
@@ -120,7 +121,7 @@ impl NativeFile {
         let draft = match format {
             format if format.is_image() => image::draft(&bytes, name.as_deref(), wishes)?,
             format if format.is_radiation() => spectrum::draft(&bytes, name.as_deref(), format, wishes)?,
-            Format::DeclarationCsv | Format::DeclarationJson => declaration::draft(&bytes, format, wishes)?,
+            Format::DeclarationCsv | Format::DeclarationJson => declaration::draft(&bytes, name.as_deref(), wishes)?,
             _ => return Err(carnet_formats::FormatError::Unknown.into()),
         };
         Ok(draft.payload(native).native(sha256))

@@ -26,7 +26,7 @@ pub struct Export {
     /// The package to write.
     #[arg(long, short, value_name = "FILE.uff")]
     out: PathBuf,
-    /// For whom: only what this administration may have goes in.
+    /// For whom: only what this administration may have goes in. Or --own.
     #[arg(long, value_name = "CC", required_unless_present = "own")]
     to: Option<Country>,
     /// For this administration's own archive or auditor: everything that is held goes in, native files and personal data included.
@@ -108,7 +108,7 @@ impl Verify {
         }
         for path in &self.root {
             let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            let certificates = certificates_from_pem(&text)?;
+            let certificates = certificates_from_pem(&text).with_context(|| format!("{} holds no certificate in PEM", path.display()))?;
             let root = Root::read(certificates.first().map_or(&[][..], Vec::as_slice)).with_context(|| path.display().to_string())?;
             // A root that is pinned already keeps the revocation lists that are held of it.
             let held = trust.of(root.administration()).filter(|held| held.root.fingerprint() == root.fingerprint());
@@ -133,7 +133,8 @@ impl Verify {
             } else {
                 let node: &Node =
                     node.as_ref().with_context(|| format!("{target}: no such file, and there is no node here to look for a record"))?;
-                verify::record(node, resolve(node, target).await?, &mut say).await?;
+                let record = resolve(node, target).await.with_context(|| format!("{target} is not a file either"))?;
+                verify::record(node, record, &mut say).await?;
             }
         }
         Ok(if good { Done::Well } else { Done::Refused })

@@ -128,6 +128,20 @@ impl Node {
         Ok(new)
     }
 
+    /// Stores openings that a later release lets us have, beside the record that is held already.
+    ///
+    /// # Errors
+    /// A record that is not held or was erased, a catalogue that cannot be written.
+    pub async fn take_openings(&self, arrival: Arrival) -> anyhow::Result<()> {
+        let id = arrival.record.id();
+        let Some(stored) = self.held(id).await? else { return Ok(()) };
+        let Some(key) = self.record_key(&stored)? else { return Ok(()) };
+        let openings = arrival.openings.iter().map(|opening| Ok((id, openings::seal(&key, id, opening)?)));
+        let openings = openings.collect::<anyhow::Result<_>>()?;
+        self.catalogue().append(Batch { openings, ..Batch::at(clock::now()) }).await?;
+        Ok(())
+    }
+
     /// What a record that is held says of its payload `index`, if its bytes are not here yet.
     ///
     /// # Errors

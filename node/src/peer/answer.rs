@@ -10,7 +10,7 @@ use carnet_protocol::identifier::Country;
 use carnet_protocol::package::ChunkListMessage;
 use carnet_protocol::reason::Reason;
 use carnet_protocol::session::Gate;
-use carnet_protocol::wire::{Asked, End, Frame, FrameKind, Group, MAX_FEED_PAGE_BYTES, PayloadBody, Refusal, chunk_frame_prefix};
+use carnet_protocol::wire::{Asked, End, Frame, FrameKind, Group, PayloadBody, Refusal, chunk_frame_prefix};
 use futures_util::StreamExt;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::{Mutex, Semaphore};
@@ -42,6 +42,9 @@ impl Desk {
         Self { gate, room: Arc::new(Semaphore::new(AT_ONCE)), bulk: Semaphore::new(BULK_AT_ONCE) }
     }
 }
+
+/// Bytes of records, openings and proofs after which a page of a feed ends, far below what a requester takes (`WIRE-031`).
+const PAGE_BYTES: usize = 8 << 20;
 
 /// Answers the partner's requests on `link` until the connection ends.
 pub async fn serve(link: Link, desk: Arc<Desk>) {
@@ -123,7 +126,7 @@ async fn feed(link: &Link, send: &mut SendStream, after: u64, limit: u32) -> Res
     let (mut cursor, mut sent, mut bytes) = (page.cursor, 0u64, 0);
     let mut last = after;
     for item in &page.items {
-        if bytes > MAX_FEED_PAGE_BYTES {
+        if bytes > PAGE_BYTES {
             cursor = last;
             break;
         }

@@ -1,7 +1,8 @@
 //! The client's end for records: pull a page, judge each record, store what is good, move the cursor, all in one transaction.
 
+use carnet_protocol::digest::Digest;
 use carnet_protocol::reason::{Fault, Reason};
-use carnet_protocol::record::Record;
+use carnet_protocol::record::{Content, Record};
 use carnet_protocol::session::{Arrival, FeedPull, FeedStep};
 use carnet_protocol::signed::Signed;
 use carnet_protocol::time::{DAY, Timestamp};
@@ -75,8 +76,46 @@ async fn pull_page(link: &Link, after: u64, stays: &mut Option<u64>) -> Result<P
         stays.get_or_insert(after);
         tracing::warn!(partner = %link.partner(), records = early, "made in our future: asked for again later. Compare the two clocks");
     }
+    let opened: Vec<Digest> = arrivals.iter().filter_map(opens).collect();
     let new = link.node().take_arrivals(link.partner(), arrivals, stays.unwrap_or(cursor)).await?;
+    for record in opened {
+        if let Err(error) = pull_openings(link, record).await {
+            tracing::warn!(partner = %link.partner(), %record, %error, "personal fields that were released did not come");
+        }
+    }
     Ok(Pulled { new, refused, cursor, head: end.head.unwrap_or(cursor) })
+}
+
+/// The record whose personal fields a release opens, if it opens any. The record itself may have come long before.
+fn opens(arrival: &Arrival) -> Option<Digest> {
+    match arrival.record.statement().view() {
+        Ok(Content::Release(release)) if !release.personal.is_empty() => Some(release.record),
+        _ => None,
+    }
+}
+
+/// Asks for one record again, for the openings that go with it now.
+async fn pull_openings(link: &Link, record: Digest) -> Result<(), LinkError> {
+    let mut receive = link.ask(&Asked::Record(record)).await?;
+    let mut pull = FeedPull::new(0, 1);
+    let mut groups = Vec::new();
+    loop {
+        let frame = link.frame(&mut receive).await?;
+        match pull.frame(frame).map_err(|fault| link.misbehaved(fault))? {
+            FeedStep::More => {}
+            FeedStep::Group(group) => groups.push(*group),
+            FeedStep::End(_) => break,
+            FeedStep::Refused(refusal) => {
+                return Err(LinkError::Refused { partner: link.partner().to_string(), reason: refusal.reason });
+            }
+        }
+    }
+    for arrival in judge(link, groups).await?.arrivals {
+        if arrival.record.id() == record {
+            link.node().take_openings(arrival).await?;
+        }
+    }
+    Ok(())
 }
 
 struct Judged {
