@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carnet::peer::tls::{ALPN, SERVER_NAME};
-use carnet_certs::{Authority, NodeKeys, Reason, Revocation, SigningRequest};
+use carnet_certs::{Authority, DevelopmentPki, NodeKeys, Reason, Revocation, SigningRequest};
 use carnet_protocol::pki::{Role, certificates_from_pem, pem_from_lists};
 use carnet_protocol::time::DAY;
 use carnet_tests::federation::{Administration, Federation};
@@ -35,11 +35,21 @@ impl ServerCertVerifier for Gullible {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    fn verify_tls13_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         Ok(HandshakeSignatureValid::assertion())
     }
 
@@ -154,13 +164,28 @@ fn only_a_good_node_certificate_of_a_pinned_administration_is_let_in() {
 
     let now = peer::now();
     let issued = |life_ago: i64| authority(c).issue(&request(c), Role::Node, now.plus(-life_ago)).unwrap().chain;
+    // An administration that was set up 800 days ago and never renewed its node's certificate, which is for a year.
+    let old = federation.folder.path().join("LU");
+    let luxembourg = peer::country("LU");
+    let pki =
+        DevelopmentPki::create(&old, luxembourg, "Customs of LU", "node-1", "carnet.lu.invalid/node-1", now.plus(-800 * DAY)).unwrap();
+    let root = old.join("pki/root.pem");
+    a.ok(&["partner", "add", "--root", root.to_str().unwrap(), "--fingerprint", &pki.fingerprint.to_string()]);
+    let read = |path: &str| std::fs::read(old.join(path)).unwrap();
+    let (old_chain, old_key) = (certificates_from_pem(&read("pki/tls.pem")).unwrap(), read("keys/tls.key"));
+    let renewed = {
+        let mut authority = Authority::open(&pki.authority).unwrap();
+        let serial = authority.entries().iter().find(|entry| entry.role == Role::Node).unwrap().serial.clone();
+        Visitor::with(authority.renew(&serial, None, now).unwrap().chain, old_key.clone())
+    };
+    wait_until("a renewed certificate is let in", 10, || renewed.is_let_in(to, &greeting).then_some(()));
     let mut flipped = chain(c, Role::Node);
     let middle = flipped[0].len() - 10;
     flipped[0][middle] ^= 1;
     let cases: Vec<(&str, Visitor)> = vec![
         ("no certificate", Visitor { certificate: None, alpn: ALPN }),
         ("another application protocol", Visitor { alpn: b"h3", ..Visitor::of(c, Role::Node) }),
-        ("an expired certificate", Visitor::with(issued(800 * DAY), key(c, Role::Node))),
+        ("an expired certificate", Visitor::with(old_chain, old_key)),
         ("a certificate of the future", Visitor::with(issued(-30 * DAY), key(c, Role::Node))),
         ("a certificate for signing records", Visitor::of(c, Role::RecordSigning)),
         ("a certificate for signing logs", Visitor::of(c, Role::LogSigning)),
@@ -172,7 +197,10 @@ fn only_a_good_node_certificate_of_a_pinned_administration_is_let_in() {
         }),
         ("a leaf without its issuer", Visitor::with(chain(c, Role::Node)[..1].to_vec(), key(c, Role::Node))),
         ("a damaged certificate", Visitor::with(flipped, key(c, Role::Node))),
-        ("an authority's own certificate", Visitor::with(chain(c, Role::Node)[1..].to_vec(), std::fs::read(c.home.join("dev-pki/issuing/key.pem")).unwrap())),
+        (
+            "an authority's own certificate",
+            Visitor::with(chain(c, Role::Node)[1..].to_vec(), std::fs::read(c.home.join("dev-pki/issuing/key.pem")).unwrap()),
+        ),
     ];
     let idle = a.resident();
     for (what, visitor) in &cases {

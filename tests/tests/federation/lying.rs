@@ -66,11 +66,14 @@ fn an_honest_stand_in_is_believed() {
 fn altered_records_and_proofs_never_get_in() {
     for kind in [FrameKind::Record, FrameKind::Proof] {
         let scene = Scene::new();
-        let ran = scene.while_lying(&["fetch"], changing(kind, |body| {
-            // Near the end lies the signature of a record, and the checkpoint of a proof.
-            let at = body.len() - 20;
-            body[at] ^= 1;
-        }));
+        let ran = scene.while_lying(
+            &["fetch"],
+            changing(kind, |body| {
+                // Near the end lies the signature of a record, and the checkpoint of a proof.
+                let at = body.len() - 20;
+                body[at] ^= 1;
+            }),
+        );
         let b = scene.receiver();
         assert_ne!(ran.code, 0, "{}{}", ran.out, ran.err);
         assert!(b.records().is_empty(), "{kind:?}: {:?}", b.records());
@@ -89,34 +92,49 @@ fn altered_chunks_and_lists_never_get_in_and_the_honest_ones_do_afterwards() {
     type Change = Box<dyn Fn(&Asked, Frame) -> Vec<u8> + Send + Sync>;
     let lies: Vec<(&str, Change)> = vec![
         ("a flipped bit in every chunk", Box::new(changing(FrameKind::Chunk, |body| body[700] ^= 4))),
-        ("a flipped bit in the third chunk", Box::new(|_, mut frame| {
-            if frame.kind == FrameKind::Chunk && frame.body[..4] == [0, 0, 0, 2] {
-                frame.body[1000] ^= 1;
-            }
-            frame.to_bytes()
-        })),
+        (
+            "a flipped bit in the third chunk",
+            Box::new(|_, mut frame| {
+                if frame.kind == FrameKind::Chunk && frame.body[..4] == [0, 0, 0, 2] {
+                    frame.body[1000] ^= 1;
+                }
+                frame.to_bytes()
+            }),
+        ),
         ("another chunk's index", Box::new(changing(FrameKind::Chunk, |body| body[3] ^= 1))),
         ("a short chunk", Box::new(changing(FrameKind::Chunk, |body| body.truncate(1000)))),
         ("a chunk without an index", Box::new(changing(FrameKind::Chunk, |body| body.truncate(2)))),
-        ("a chunk shorter than its frame says", Box::new(|_, frame| {
-            let mut bytes = frame.to_bytes();
-            if frame.kind == FrameKind::Chunk {
-                bytes.truncate(2000);
-            }
-            bytes
-        })),
-        ("a list with another hash", Box::new(changing(FrameKind::ChunkList, |body| {
-            let at = body.len() - 5;
-            body[at] ^= 1;
-        }))),
-        ("a record in the place of a chunk", Box::new(|_, frame| match frame.kind {
-            FrameKind::Chunk => Frame::new(FrameKind::Record, vec![0; 100]).to_bytes(),
-            _ => frame.to_bytes(),
-        })),
-        ("an end before the end", Box::new(|_, frame| match frame.kind {
-            FrameKind::Chunk => Frame::of(FrameKind::End, &End::default()).to_bytes(),
-            _ => frame.to_bytes(),
-        })),
+        (
+            "a chunk shorter than its frame says",
+            Box::new(|_, frame| {
+                let mut bytes = frame.to_bytes();
+                if frame.kind == FrameKind::Chunk {
+                    bytes.truncate(2000);
+                }
+                bytes
+            }),
+        ),
+        (
+            "a list with another hash",
+            Box::new(changing(FrameKind::ChunkList, |body| {
+                let at = body.len() - 5;
+                body[at] ^= 1;
+            })),
+        ),
+        (
+            "a record in the place of a chunk",
+            Box::new(|_, frame| match frame.kind {
+                FrameKind::Chunk => Frame::new(FrameKind::Record, vec![0; 100]).to_bytes(),
+                _ => frame.to_bytes(),
+            }),
+        ),
+        (
+            "an end before the end",
+            Box::new(|_, frame| match frame.kind {
+                FrameKind::Chunk => Frame::of(FrameKind::End, &End::default()).to_bytes(),
+                _ => frame.to_bytes(),
+            }),
+        ),
         ("an unknown frame", Box::new(|_, frame| [&[0xee, 0, 0, 0, 1, 0][..], &frame.to_bytes()].concat())),
     ];
     for (what, lie) in lies {
@@ -153,11 +171,8 @@ fn whatever_is_altered_on_the_way_nothing_unverified_is_used() {
     let mut chance = Chance::from_environment("whatever_is_altered_on_the_way_nothing_unverified_is_used");
     let scene = Scene::new();
     let (a, b) = (scene.server(), scene.receiver());
-    let honest: std::collections::BTreeMap<String, String> = a
-        .records()
-        .into_iter()
-        .map(|record| (record.clone(), a.show(&record)["entry"].as_str().unwrap().to_owned()))
-        .collect();
+    let honest: std::collections::BTreeMap<String, String> =
+        a.records().into_iter().map(|record| (record.clone(), a.show(&record)["entry"].as_str().unwrap().to_owned())).collect();
     let altered = Arc::new(AtomicU64::new(0));
     for round in 0..12 {
         // Each frame has one chance in six to have one of its bytes changed, its header included.
@@ -180,5 +195,10 @@ fn whatever_is_altered_on_the_way_nothing_unverified_is_used() {
         }
         b.verify();
     }
-    eprintln!("{} frames were altered; {} of {} records got through whole", altered.load(Ordering::SeqCst), b.records().len(), honest.len());
+    eprintln!(
+        "{} frames were altered; {} of {} records got through whole",
+        altered.load(Ordering::SeqCst),
+        b.records().len(),
+        honest.len()
+    );
 }
