@@ -42,7 +42,7 @@ fn a_scan_crosses_the_border_and_its_outcome_comes_back_and_a_third_sees_nothing
     for record in [&image, &spectrum] {
         let lines = b.ok(&["fetch", record]);
         assert_eq!(lines[0]["status"], "fetched");
-        assert_eq!(lines[1]["status"], "request.not-available", "the native file stays at home: {lines:?}");
+        assert_eq!(lines[1]["status"], "stays-home", "{lines:?}");
     }
     assert_eq!(here(&b.show(&image)), owned(&[("plane", true), ("native", false)]));
     b.verify();
