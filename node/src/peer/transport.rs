@@ -49,7 +49,7 @@ pub enum EndpointError {
 }
 
 /// The largest UDP payload that there is: what a socket must be ready to receive.
-const MAX_DATAGRAM: u16 = 65_507;
+pub const MAX_DATAGRAM: u16 = 65_507;
 /// The largest datagram that path discovery tries while segments are handed to the kernel in batches. A batch of ten must stay
 /// below 64 KiB: the kernel refuses a larger one, which looks like a black hole and sends the path back to 1,200 bytes.
 const MAX_SEGMENT: u16 = 6_500;
@@ -57,7 +57,7 @@ const MAX_SEGMENT: u16 = 6_500;
 const SOCKET_BUFFER: usize = 4 << 20;
 
 /// Limits of a connection with `remote`; the same at both ends. On loopback single datagrams of 64 KiB beat batches of segments.
-fn limits(remote: IpAddr) -> Arc<TransportConfig> {
+pub fn limits(remote: IpAddr) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     let mut discovery = MtuDiscoveryConfig::default();
     let local = remote.to_canonical().is_loopback();
@@ -74,6 +74,12 @@ fn limits(remote: IpAddr) -> Arc<TransportConfig> {
         .enable_segmentation_offload(!local)
         .mtu_discovery_config(Some(discovery));
     Arc::new(config)
+}
+
+/// Asks for large buffers. The kernel gives what it allows; less is slower, not wrong.
+pub fn enlarge(socket: &std::net::UdpSocket) {
+    let buffers = socket2::SockRef::from(socket);
+    buffers.set_recv_buffer_size(SOCKET_BUFFER).and(buffers.set_send_buffer_size(SOCKET_BUFFER)).ok();
 }
 
 /// The QUIC endpoint of a node: accepts partners, reaches partners, or both.
@@ -108,9 +114,7 @@ impl Carrier {
     fn open(server: Option<ServerConfig>, address: SocketAddr, identity: &Identity, trust: &TrustStore) -> Result<Self, EndpointError> {
         let bind = |source| EndpointError::Bind { address, source };
         let socket = std::net::UdpSocket::bind(address).map_err(bind)?;
-        // The kernel gives what it allows; less is slower, not wrong.
-        let buffers = socket2::SockRef::from(&socket);
-        buffers.set_recv_buffer_size(SOCKET_BUFFER).and(buffers.set_send_buffer_size(SOCKET_BUFFER)).ok();
+        enlarge(&socket);
         let runtime = quinn::default_runtime().ok_or_else(|| bind(std::io::Error::other("no runtime")))?;
         let mut config = EndpointConfig::default();
         config.max_udp_payload_size(MAX_DATAGRAM).map_err(|_| bind(std::io::Error::other("datagram size")))?;
