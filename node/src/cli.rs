@@ -9,6 +9,7 @@
 
 #![allow(clippy::print_stdout, reason = "results belong on standard output, and this is the module that puts them there")]
 
+mod adapter;
 mod demo;
 mod fetch;
 mod import;
@@ -33,6 +34,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, KEYS};
 use crate::home::Home;
 use crate::node::Node;
+use crate::store::catalogue::ReadError;
 
 /// How a command that ran to its end went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +45,13 @@ pub enum Done {
     Refused,
 }
 
+/// What `carnet --help` ends with.
+const AFTER_HELP: &str = "To see it all at work: carnet demo\n\
+    Exit codes: 0 done; 1 not done (machine, network or folder); 2 something was refused and named; 64 wrong command line.";
+
 /// The node of a customs administration: keeps, shares and proves evidence about goods.
 #[derive(Debug, Parser)]
-#[command(name = "carnet", version, max_term_width = 100)]
+#[command(name = "carnet", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     /// The node's folder.
     #[arg(long, global = true, env = "CARNET_HOME", value_name = "DIR", default_value = "carnet-home")]
@@ -90,6 +96,9 @@ enum Command {
     Demo(demo::Demo),
     /// The configuration.
     Config(ConfigCommand),
+    /// Answer one case of the conformance suite.
+    #[command(hide = true)]
+    ConformanceAdapter(adapter::Adapter),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -131,7 +140,7 @@ pub fn run() -> ExitCode {
         Ok(Done::Well) => ExitCode::SUCCESS,
         Ok(Done::Refused) => ExitCode::from(2),
         Err(error) => {
-            eprintln!("carnet: {error:#}");
+            eprintln!("carnet: {}", plain(&explain(&error)));
             ExitCode::from(1)
         }
     }
@@ -154,6 +163,7 @@ async fn dispatch(cli: Cli, home: Home) -> anyhow::Result<Done> {
         Command::Verify(command) => command.run(&home, json).await,
         Command::Status(command) => command.run(&home, json).await,
         Command::Demo(command) => command.run(json).await,
+        Command::ConformanceAdapter(command) => command.run(),
         Command::Config(command) => config(&home, &command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "carnet", &mut std::io::stdout());
@@ -187,11 +197,40 @@ fn start_logging(home: &Home, server: bool) {
     }
 }
 
+/// An error and what lies behind it, each said once: many of our errors quote their cause already.
+fn explain(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !said.contains(&cause) {
+            if !said.is_empty() {
+                said.push_str(": ");
+            }
+            said.push_str(&cause);
+        }
+    }
+    said
+}
+
+/// Text as a terminal may have it. Names of files and words of partners may hold what moves the cursor or turns the writing around.
+fn plain(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}');
+    let harmless = |c: char| c == '\n' || c == '\t' || !(c.is_control() || turns(c));
+    text.chars().map(|c| if harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// Opens the node, or says how to make one.
 async fn open(home: &Home) -> anyhow::Result<Node> {
     anyhow::ensure!(
         home.is_node(),
         "there is no node in {}. Make one with `carnet init --home {} --administration NL --name \"Customs\"`, or give --home",
+        home.path().display(),
+        home.path().display()
+    );
+    anyhow::ensure!(
+        home.pki().join("root.pem").is_file(),
+        "the node in {} waits for its certificates: send {}/requests to the authority, then run `carnet init --home {} --chain FILE...`",
+        home.path().display(),
         home.path().display(),
         home.path().display()
     );
@@ -202,7 +241,7 @@ async fn open(home: &Home) -> anyhow::Result<Node> {
 fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce() -> String) {
     let line = match (json, serde_json::to_string(value)) {
         (true, Ok(line)) => line,
-        _ => text(),
+        _ => plain(&text()),
     };
     // A reader that closed the pipe (`carnet list | head`) has seen enough: that is no failure of ours.
     if writeln!(std::io::stdout().lock(), "{line}").is_err() {
@@ -214,7 +253,11 @@ fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce() -> String) {
 async fn resolve(node: &Node, id: &str) -> anyhow::Result<Digest> {
     match id.parse() {
         Ok(id) => Ok(id),
-        Err(_) => Ok(node.catalogue().by_prefix(id).await?),
+        Err(_) => node.catalogue().by_prefix(id).await.map_err(|error| match error {
+            ReadError::NotFound { .. } => anyhow::anyhow!("no record begins with {id}. `carnet list` shows those that are here"),
+            ReadError::Prefix => anyhow::anyhow!("{id} is no record: give its id, or the beginning of it, in hexadecimal digits"),
+            error => error.into(),
+        }),
     }
 }
 
@@ -226,6 +269,11 @@ fn short(id: Digest) -> String {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn no_text_moves_the_cursor() {
+        assert_eq!(super::plain("a\u{1b}[2Jb\u{9b}1A\u{202e}cba\nd\te"), "a\u{fffd}[2Jb\u{fffd}1A\u{fffd}cba\nd\te");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

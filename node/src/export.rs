@@ -38,7 +38,7 @@ pub async fn write<W: Write>(node: &Node, records: &[Digest], recipient: Recipie
     for id in records {
         let allowed = match recipient {
             Recipient::Own => true,
-            Recipient::Partner(partner) => node.catalogue().in_feed(partner, *id).await?,
+            Recipient::Partner(partner) => node.group_for(partner, *id).await?.is_some(),
         };
         if allowed { going.push(*id) } else { left_out.push(*id) }
     }

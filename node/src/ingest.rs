@@ -10,6 +10,7 @@
 mod declaration;
 mod image;
 mod spectrum;
+pub mod synthetic;
 
 use std::path::{Path, PathBuf};
 
@@ -98,7 +99,12 @@ impl NativeFile {
         if size > MAX_FILE {
             return Err(IngestError::TooLarge(size));
         }
-        let bytes = std::fs::read(path)?;
+        // The bound holds for what is read, not for what the folder said a moment ago.
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::Read::take(std::fs::File::open(path)?, MAX_FILE + 1), &mut bytes)?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(IngestError::TooLarge(bytes.len() as u64));
+        }
         Ok(Self { path: path.to_owned(), sha256: Digest::of(&bytes), bytes: Some(bytes) })
     }
 
@@ -115,7 +121,7 @@ impl NativeFile {
         let draft = match format {
             format if format.is_image() => image::draft(&bytes, name.as_deref(), wishes)?,
             format if format.is_radiation() => spectrum::draft(&bytes, name.as_deref(), format, wishes)?,
-            Format::DeclarationCsv | Format::DeclarationJson => declaration::draft(&bytes, format, wishes)?,
+            Format::DeclarationCsv | Format::DeclarationJson => declaration::draft(&bytes, name.as_deref(), wishes)?,
             _ => return Err(carnet_formats::FormatError::Unknown.into()),
         };
         Ok(draft.payload(native).native(sha256))

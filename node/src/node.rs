@@ -6,7 +6,6 @@ mod serving;
 mod sharing;
 
 pub use making::{Draft, DraftPayload, Made, MakeError, Source};
-pub use serving::FeedPage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +40,7 @@ struct Inner {
     payloads: PayloadStore,
     key: NodeKey,
     changes: watch::Sender<u64>,
+    trust_turn: tokio::sync::Mutex<()>,
 }
 
 impl Node {
@@ -56,7 +56,18 @@ impl Node {
         let signer = LogSigner::new(identity.log.clone(), identity.checkpoint_key(home)?)?;
         let catalogue = Catalogue::open(&home.database(), Options { us: identity.administration, signer: Some(signer) }).await?;
         let trust = TrustStore::default();
-        let node = Self { inner: Arc::new(Inner { config, identity, trust, catalogue, payloads, key, changes: watch::channel(0).0 }) };
+        let node = Self {
+            inner: Arc::new(Inner {
+                config,
+                identity,
+                trust,
+                catalogue,
+                payloads,
+                key,
+                changes: watch::channel(0).0,
+                trust_turn: tokio::sync::Mutex::default(),
+            }),
+        };
         node.reload_trust().await?;
         Ok(node)
     }
@@ -90,6 +101,11 @@ impl Node {
         &self.inner.key
     }
 
+    /// Whoever changes what is trusted takes a turn.
+    async fn trust_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.trust_turn.lock().await
+    }
+
     /// Changes whenever the catalogue may have changed, by this process or another one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
@@ -116,6 +132,7 @@ impl Node {
 
     /// Reads partners and their revocation lists from the catalogue. Lists in use are never replaced by older ones.
     async fn reload_trust(&self) -> anyhow::Result<()> {
+        let _turn = self.trust_turn().await;
         let partners = self.inner.catalogue.partners().await?;
         for partner in &partners {
             let root = Root::read(&partner.root)?;

@@ -21,6 +21,11 @@ impl Pinned {
     pub fn trust(&self) -> Trust<'_> {
         Trust { root: &self.root, revocations: &self.revocations }
     }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        let lists = |pinned: &Self| pinned.revocations.lists().map(|list| list.der().to_vec()).collect::<Vec<_>>();
+        self.root.fingerprint() == other.root.fingerprint() && lists(self) == lists(other)
+    }
 }
 
 /// All pinned administrations, shared by everything that judges. A change replaces one entry; who judges keeps what it took.
@@ -33,10 +38,13 @@ impl TrustStore {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&administration).cloned()
     }
 
-    /// Pins an administration, or replaces its entry.
+    /// Pins an administration, or replaces its entry. An entry that says the same stays, so that who holds it sees that nothing changed.
     pub fn pin(&self, pinned: Pinned) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(pinned.root.administration(), Arc::new(pinned));
+        let administration = pinned.root.administration();
+        if !all.get(&administration).is_some_and(|held| held.says_the_same(&pinned)) {
+            all.insert(administration, Arc::new(pinned));
+        }
     }
 
     /// Keeps only the administrations that `keep` says yes to: partners that were removed are trusted no longer.

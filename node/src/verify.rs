@@ -68,7 +68,8 @@ impl fmt::Display for Verdict {
                 }
                 write!(f, ": {}", detail.as_deref().unwrap_or_default())
             }
-            (None, _) => write!(f, "good  {what} ({} payloads checked)", self.payloads),
+            (None, Some(detail)) => write!(f, "good  {what} ({detail} and {} payloads checked)", self.payloads),
+            (None, None) => write!(f, "good  {what} ({} payloads checked)", self.payloads),
         }
     }
 }

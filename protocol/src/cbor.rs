@@ -7,7 +7,7 @@ mod raw;
 mod real;
 mod scan;
 
-pub use raw::{Raw, array_items, field, map_fields};
+pub use raw::{Field, Raw, array_items, field, map_fields};
 pub use real::Real;
 pub use scan::{MAX_DEPTH, scan, scan_prefix};
 

@@ -22,3 +22,10 @@ pub mod signed;
 pub mod spectrum;
 pub mod time;
 pub mod wire;
+
+// The tests of this folder and those beside it share one fixture, which speaks of this crate by its name.
+#[cfg(test)]
+extern crate self as carnet_protocol;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod fixture;

@@ -14,6 +14,10 @@ pub const MAX_PAYLOADS: usize = 1024;
 pub const MAX_PARENTS: usize = 256;
 /// Entries of any other list in a record.
 pub const MAX_LIST: usize = 4096;
+/// Axes of a signal (`REC-025`).
+pub const MAX_AXES: usize = 8;
+/// Seconds that a maker's clock may run ahead of the evidence (`SIG-014`).
+pub const CLOCK_SKEW: i64 = crate::time::HOUR;
 /// A short text: a name, a code.
 pub const MAX_NAME: usize = 256;
 /// A long text: a description, a tip.

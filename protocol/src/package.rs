@@ -12,9 +12,6 @@
 mod read;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 pub use read::{Item, PackageError, Reader};
 pub use write::Writer;
 

@@ -5,6 +5,7 @@
 
 mod cose;
 mod evidence;
+mod low_s;
 
 pub use evidence::{TimeEvidence, TimeSource};
 
@@ -146,7 +147,8 @@ impl<T: Statement> Signed<T> {
         Ok(Self { id: Digest::of(&parts.signature_structure(bytes)), bytes: bytes.into(), statement, parts })
     }
 
-    /// Checks signature, chain, time, revocation, usage and names, in this order (`SIG-011`), and opens the door.
+    /// Checks chain, algorithm, signature, administration, names and the time of making, in this order (`SIG-011`), and opens
+    /// the door.
     ///
     /// # Errors
     /// The first check that fails.
@@ -159,6 +161,9 @@ impl<T: Statement> Signed<T> {
         );
         if !matches {
             return Err(Fault::new(Reason::CoseAlgorithm, "the header's algorithm is not that of the certificate's key"));
+        }
+        if self.parts.algorithm == cose::ESP256 && !low_s::is_low(&self.parts.signature) {
+            return Err(Fault::new(Reason::SignatureInvalid, "the signature is not in its one form, r and the lower s, 32 bytes each"));
         }
         leaf.verify(&self.parts.signature_structure(&self.bytes), &self.parts.signature)?;
         let (administration, node, log) = self.statement.signer();

@@ -10,7 +10,7 @@ mod counts;
 use minicbor::{Decode, Encode};
 
 pub use code::{Category, FindingKind, MeasurementClass};
-pub use counts::{Counts, CountsWriter, MAX_COUNT, Reals, Row};
+pub use counts::{CountedWriter, Counts, CountsWriter, MAX_COUNT, Reals, Row};
 
 use crate::cbor::Real;
 use crate::reason::Fault;

@@ -11,4 +11,4 @@ mod request;
 pub use frame::{FRAME_HEADER, Frame, FrameHeader, FrameKind, MAX_CHUNK_FRAME, chunk_frame_prefix};
 pub use group::{Group, Groups};
 pub use hello::{Advance, End, Hello, LogKey, MAX_CRLS, PROTOCOL_VERSION, Refusal};
-pub use request::{Asked, ChunkRange, MAX_FEED_PAGE, MAX_LIFETIME, MAX_RANGES, PayloadBody, Request};
+pub use request::{Asked, ChunkRange, MAX_FEED_PAGE, MAX_LIFETIME, MAX_PAGE_BYTES, MAX_RANGES, PayloadBody, Request};

@@ -140,3 +140,23 @@ fn real_files_cut_or_changed_never_panic() {
         }
     }
 }
+
+#[test]
+fn the_synthetic_declarations_are_read() {
+    use std::io::Read;
+    let Some(data) = data() else { return };
+    let path = data.join("customs/kcs_import_declarations/df_syn_train_eng.csv.gz");
+    let Ok(file) = std::fs::File::open(path) else { return };
+    let mut text = Vec::new();
+    flate2::read::MultiGzDecoder::new(file).read_to_end(&mut text).unwrap();
+    let declarations = carnet_formats::declaration::decode(&text, Some("df_syn_train_eng.csv")).unwrap();
+    println!("{} declarations", declarations.len());
+    assert!(declarations.len() > 30_000);
+    let first = &declarations[0];
+    assert_eq!(
+        (first.items[0].hs.as_deref(), first.items[0].net_mass, first.departure.as_deref()),
+        (Some("440890"), Some(108.0), Some("BE"))
+    );
+    assert_eq!(first.personal.len(), 3, "declarant, importer and seller");
+    assert!(first.unread.iter().any(|name| name == "Fraud"), "labels are no part of a declaration");
+}

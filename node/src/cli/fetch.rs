@@ -17,6 +17,9 @@ use crate::peer::transport::Carrier;
 use crate::peer::{Link, LinkError, federation, feed};
 use crate::store::catalogue::PayloadPlace;
 
+/// What a payload is said to do whose own handling keeps it at its maker's.
+const STAYS_HOME: &str = "stays-home";
+
 /// Pulls records and payloads.
 #[derive(Debug, clap::Args)]
 pub struct Fetch {
@@ -78,8 +81,8 @@ impl Fetch {
                 }
                 Err(error) => {
                     all_well = false;
-                    let value = json!({ "partner": partner.administration.as_str(), "error": format!("{error:#}") });
-                    print(json, &value, || format!("{}: {error:#}", partner.administration));
+                    let value = json!({ "partner": partner.administration.as_str(), "error": super::explain(&error) });
+                    print(json, &value, || format!("{}: {}", partner.administration, super::explain(&error)));
                 }
             }
         }
@@ -106,7 +109,7 @@ async fn one(node: &Node, id: Digest, from: Option<Country>, json: bool) -> anyh
                     let verified = node.verify_stored(&stored)?;
                     let stays = verified.statement().payloads.get(row.index as usize).is_some_and(|payload| payload.handling.is_some());
                     refused |= !stays;
-                    reason
+                    if stays { STAYS_HOME.to_owned() } else { reason }
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use carnet_protocol::identifier::{Country, check_container, check_inspection};
+use carnet_protocol::identifier::{Country, IdentifierFault, check_container, check_inspection};
 use carnet_protocol::record::Handling;
 use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -31,13 +31,13 @@ pub struct Import {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The inspection that all of them belong to. Without it each file is an inspection of its own.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = inspection)]
     inspection: Option<String>,
     /// Administrations that may have the records. Without it they stay at home until shared.
     #[arg(long, value_name = "CC", value_delimiter = ',')]
     releasable_to: Vec<Country>,
     /// A container in the picture (ISO 6346); several may be given.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = container)]
     container: Vec<String>,
     /// Let the native file go where the decoded view goes. It may hold what the decoded view leaves out.
     #[arg(long)]
@@ -60,10 +60,6 @@ struct Line {
 
 impl Import {
     pub(super) async fn run(self, home: &Home, json: bool) -> anyhow::Result<Done> {
-        if let Some(inspection) = &self.inspection {
-            check_inspection(inspection)?;
-        }
-        self.container.iter().try_for_each(|number| check_container(number))?;
         let node = open(home).await?;
         let mut files = Vec::new();
         for path in &self.paths {
@@ -77,8 +73,7 @@ impl Import {
             .map(|file| {
                 let (node, memory, this) = (node.clone(), Arc::clone(&memory), Arc::clone(&this));
                 // A task of its own, so that files are read and decoded on all cores.
-                let task = tokio::spawn(async move { this.one(&node, &memory, &file).await });
-                async move { task.await }
+                tokio::spawn(async move { this.one(&node, &memory, &file).await })
             })
             .buffered(AT_ONCE);
         while let Some(line) = lines.next().await {
@@ -104,7 +99,7 @@ impl Import {
             kind: None,
             record: None,
             inspection: None,
-            reason: Some(format!("{error:#}")),
+            reason: Some(super::explain(&error)),
         })
     }
 
@@ -144,6 +139,14 @@ impl Import {
         let head = node.catalogue().head(made.record).await?;
         Ok(line("duplicate", kind, made.record, head.map_or(made.inspection, |head| head.inspection)))
     }
+}
+
+fn inspection(text: &str) -> Result<String, IdentifierFault> {
+    check_inspection(text).map(|()| text.to_owned())
+}
+
+fn container(text: &str) -> Result<String, IdentifierFault> {
+    check_container(text).map(|()| text.to_owned())
 }
 
 /// A new inspection: the administration and 80 random bits.

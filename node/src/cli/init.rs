@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use carnet_certs::{DevelopmentPki, NodeKeys, Subject};
 use carnet_protocol::identifier::Country;
-use carnet_protocol::pki::{Claims, Role, certificates_from_pem, pem_from_certificates};
+use carnet_protocol::pki::{Claims, Role, Root, certificates_from_pem, pem_from_certificates};
 use serde_json::json;
 
 use super::{Done, print};
@@ -104,7 +104,10 @@ impl Init {
 
 /// Puts each chain where its role belongs; the certificate itself says which.
 fn take_chains(home: &Home, files: &[PathBuf], json: bool) -> anyhow::Result<Done> {
+    anyhow::ensure!(home.keys().is_dir(), "there are no keys in {}; `carnet init --request` makes them first", home.path().display());
     folder(&home.pki())?;
+    // Everything is read and judged before anything is written.
+    let mut placed = Vec::new();
     for file in files {
         let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
         let certificates = certificates_from_pem(&text).with_context(|| format!("{} holds no certificates", file.display()))?;
@@ -112,12 +115,22 @@ fn take_chains(home: &Home, files: &[PathBuf], json: bool) -> anyhow::Result<Don
         let name = match Claims::read(leaf) {
             Ok(claims) => format!("{}.pem", claims.role),
             // Not a leaf of ours: then it can only be the root.
-            Err(_) => "root.pem".to_owned(),
+            Err(_) => {
+                Root::read(leaf).with_context(|| format!("{} is neither a certificate of a node nor a root", file.display()))?;
+                "root.pem".to_owned()
+            }
         };
         let target = home.pki().join(&name);
         anyhow::ensure!(!target.exists(), "{} exists already; move it away first if it is to be replaced", target.display());
-        let chain = certificates.iter().map(Vec::as_slice);
-        std::fs::write(&target, pem_from_certificates(chain)).with_context(|| format!("{} cannot be written", target.display()))?;
+        placed.push((target, pem_from_certificates(certificates.iter().map(Vec::as_slice))));
+    }
+    let root = home.pki().join("root.pem");
+    anyhow::ensure!(
+        root.is_file() || placed.iter().any(|(target, _)| *target == root),
+        "the administration's root is missing; give its file too"
+    );
+    for (target, text) in placed {
+        std::fs::write(&target, text).with_context(|| format!("{} cannot be written", target.display()))?;
     }
     report(home, json)
 }

@@ -83,7 +83,7 @@ fn line(row: &RecordRow) -> String {
         row.seq,
         short(row.id),
         row.administration,
-        row.kind,
+        row.kind.as_str(),
         row.made,
         row.inspection
     )
@@ -97,8 +97,8 @@ impl Show {
         let verified = match node.verify_stored(&stored) {
             Ok(verified) => verified,
             Err(error) => {
-                print(json, &json!({ "record": id.to_string(), "verified": false, "reason": format!("{error:#}") }), || {
-                    format!("{id}: NOT GOOD: {error:#}")
+                print(json, &json!({ "record": id.to_string(), "verified": false, "reason": super::explain(&error) }), || {
+                    format!("{id}: NOT GOOD: {}", super::explain(&error))
                 });
                 return Ok(Done::Refused);
             }

@@ -1,8 +1,9 @@
 //! `carnet export` and `carnet verify`.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use carnet_protocol::identifier::Country;
@@ -25,7 +26,7 @@ pub struct Export {
     /// The package to write.
     #[arg(long, short, value_name = "FILE.uff")]
     out: PathBuf,
-    /// For whom: only what this administration may have goes in.
+    /// For whom: only what this administration may have goes in. Or --own.
     #[arg(long, value_name = "CC", required_unless_present = "own")]
     to: Option<Country>,
     /// For this administration's own archive or auditor: everything that is held goes in, native files and personal data included.
@@ -57,7 +58,7 @@ impl Export {
         let recipient = self.to.map_or(Recipient::Own, Recipient::Partner);
         // Written beside the target and renamed when it is durable: nobody finds half a package under the right name.
         let partial = self.out.with_extension("uff.part");
-        let file = File::create(&partial).with_context(|| format!("{} cannot be written", partial.display()))?;
+        let file = private(&partial).with_context(|| format!("{} cannot be written", partial.display()))?;
         let written = export::write(&node, &records, recipient, BufWriter::with_capacity(1 << 20, file)).await;
         let (mut sink, written) = match written {
             Ok(written) => written,
@@ -88,6 +89,15 @@ impl Export {
     }
 }
 
+/// A new file that only this user reads: a package may hold personal data. What lies there under its name, a link above all, goes.
+fn private(path: &Path) -> std::io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 impl Verify {
     pub(super) async fn run(self, home: &Home, json: bool) -> anyhow::Result<Done> {
         let node = if home.is_node() { Some(open(home).await?) } else { None };
@@ -98,9 +108,13 @@ impl Verify {
         }
         for path in &self.root {
             let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            let certificates = certificates_from_pem(&text)?;
+            let certificates = certificates_from_pem(&text).with_context(|| format!("{} holds no certificate in PEM", path.display()))?;
             let root = Root::read(certificates.first().map_or(&[][..], Vec::as_slice)).with_context(|| path.display().to_string())?;
-            trust.pin(Pinned { root, revocations: Revocations::default() });
+            // A root that is pinned already keeps the revocation lists that are held of it.
+            let held = trust.of(root.administration()).filter(|held| held.root.fingerprint() == root.fingerprint());
+            if held.is_none() {
+                trust.pin(Pinned { root, revocations: Revocations::default() });
+            }
         }
         let mut good = true;
         let mut say = |verdict: Verdict| {
@@ -119,7 +133,8 @@ impl Verify {
             } else {
                 let node: &Node =
                     node.as_ref().with_context(|| format!("{target}: no such file, and there is no node here to look for a record"))?;
-                verify::record(node, resolve(node, target).await?, &mut say).await?;
+                let record = resolve(node, target).await.with_context(|| format!("{target} is not a file either"))?;
+                verify::record(node, record, &mut say).await?;
             }
         }
         Ok(if good { Done::Well } else { Done::Refused })

@@ -50,7 +50,8 @@ impl Partner {
         match self {
             Self::Add { root, fingerprint, endpoint } => {
                 let text = std::fs::read(&root).with_context(|| format!("{} cannot be read", root.display()))?;
-                let certificates = certificates_from_pem(&text)?;
+                let certificates =
+                    certificates_from_pem(&text).with_context(|| format!("{} holds no certificate in PEM", root.display()))?;
                 let certificate = Root::read(certificates.first().map_or(&[][..], Vec::as_slice))
                     .with_context(|| format!("{} is not an administration's root certificate", root.display()))?;
                 let found = certificate.fingerprint();

@@ -16,7 +16,11 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the node until SIGTERM or Ctrl-C.
 #[derive(Debug, clap::Args)]
-pub struct Serve {}
+pub struct Serve {
+    /// Stop when standard input ends too: a program that starts nodes and dies leaves none behind.
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
+}
 
 impl Serve {
     pub(super) async fn run(self, home: &Home) -> anyhow::Result<Done> {
@@ -48,6 +52,7 @@ impl Serve {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = stdin_ended(self.until_stdin_ends) => {}
         }
         tracing::info!("stopping; what is under way ends first");
         stop.send_replace(true);
@@ -62,6 +67,20 @@ impl Serve {
         }
         Ok(Done::Well)
     }
+}
+
+/// Ends when standard input does, if that is wanted; otherwise never.
+async fn stdin_ended(wanted: bool) {
+    if !wanted {
+        return std::future::pending().await;
+    }
+    let (told, ended) = tokio::sync::oneshot::channel();
+    // A thread of its own: a read of standard input cannot be called off, and this one must not hold up the end of the process.
+    std::thread::spawn(move || {
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
+        told.send(()).ok();
+    });
+    ended.await.ok();
 }
 
 /// A serving node needs no CA key and opens none; one that lies beside it is a risk that the operator should know of.

@@ -1,5 +1,6 @@
 //! `carnet share` and `carnet withdraw`: the originator's decisions, each a record.
 
+use anyhow::Context as _;
 use carnet_protocol::digest::Digest;
 use carnet_protocol::identifier::Country;
 use carnet_protocol::time::Timestamp;
@@ -14,7 +15,7 @@ use crate::node::Node;
 pub struct Share {
     /// A record (its id or the beginning of it) or an inspection: then all of its own records.
     target: String,
-    /// To whom.
+    /// To whom: partners' countries, as FR or FR,DE.
     #[arg(long, value_name = "CC", required = true, value_delimiter = ',')]
     to: Vec<Country>,
     /// The native files too. They may hold what the decoded views leave out.
@@ -67,7 +68,8 @@ impl Share {
 async fn targets(node: &Node, target: &str) -> anyhow::Result<Vec<Digest>> {
     let of_inspection = node.catalogue().of_inspection(target).await?;
     if of_inspection.is_empty() {
-        return Ok(vec![resolve(node, target).await?]);
+        let record = resolve(node, target).await;
+        return Ok(vec![record.with_context(|| format!("{target} is no inspection that is here"))?]);
     }
     let own = of_inspection.into_iter().filter(|row| row.own && !row.withdrawn);
     let mut own: Vec<_> = own.filter(|row| !matches!(row.kind.as_str(), "release" | "withdrawal" | "receipt")).collect();

@@ -181,9 +181,16 @@ impl Node {
         let mut own = self.prepare(draft).await?;
         let key = own.key;
         let staged = self.place(&mut own.record, &own.lists, own.sources, &key).await?;
+        let (made, payloads) = (own.record.record.id(), own.record.payloads.len());
         let batch = Batch { own: vec![own.record], intents_done: staged, ..Batch::at(clock::now()) };
         let appended = self.catalogue().append(batch).await?;
         let Some(Appended { id, log_index, fate, .. }) = appended.into_iter().next() else { return Err(MakeError::Stopping) };
+        if fate == Fate::Duplicate {
+            // Another import of the same file was faster: what was stored for this one belongs to no record.
+            for index in (0u32..).take(payloads) {
+                self.payloads().remove(made, index).await?;
+            }
+        }
         Ok(Made { record: id, inspection, log_index, fate })
     }
 
@@ -289,7 +296,7 @@ impl Node {
         for ((index, list), source) in (0u32..).zip(lists).zip(sources) {
             let Some((_, id)) = large.iter().find(|(large, _)| *large == index) else {
                 let what = payloads::PayloadRef { record, index, size: list.size(), root: list.root() };
-                places.push(PayloadPlace::Inline(seal_small(&what, key, &source.into_bytes()?)?));
+                places.push(PayloadPlace::Inline(seal_small(&what, key, &source.into_named_bytes(list)?)?));
                 continue;
             };
             let staged = self.payloads().stage(*id, record, index, list.clone(), key).await?;
@@ -322,10 +329,17 @@ impl Source {
         }
     }
 
-    fn into_bytes(self) -> Result<Vec<u8>, MakeError> {
+    /// The bytes of a small payload, which are still those that were named: the record is signed by now.
+    fn into_named_bytes(self, list: &ChunkList) -> Result<Vec<u8>, MakeError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            Self::File(path) => std::fs::read(&path).map_err(|source| MakeError::Read { path, source }),
+            Self::File(path) => {
+                let read = |source| MakeError::Read { path: path.clone(), source };
+                let mut bytes = Vec::new();
+                File::open(&path).map_err(read)?.take(list.size() + 1).read_to_end(&mut bytes).map_err(read)?;
+                let same = bytes.len() as u64 == list.size() && (bytes.is_empty() || list.check(0, &bytes).is_ok());
+                if same { Ok(bytes) } else { Err(MakeError::Changed { path }) }
+            }
         }
     }
 
@@ -368,6 +382,29 @@ fn for_each_chunk(path: &PathBuf, mut each: impl FnMut(&[u8]) -> Result<(), Make
         }
         if filled < CHUNK {
             return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_small_file_that_changed_after_it_was_named_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scan");
+        let written = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            Source::File(path.clone())
+        };
+        for (first, then, good) in
+            [(&b"abc"[..], &b"abc"[..], true), (b"abc", b"abd", false), (b"abc", b"ab", false), (b"", b"", true), (b"", b"a", false)]
+        {
+            let (_, list) = written(first).name().unwrap();
+            let read = written(then).into_named_bytes(&list);
+            assert_eq!(read.is_ok(), good, "{first:?} then {then:?}");
         }
     }
 }

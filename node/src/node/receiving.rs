@@ -12,7 +12,7 @@ use carnet_protocol::wire::{Group, Hello};
 
 use super::{Draft, Node};
 use crate::clock;
-use crate::store::catalogue::{Batch, Intent, PartnerRecord, PayloadChange, PayloadPlace};
+use crate::store::catalogue::{Batch, Fate, Intent, PartnerRecord, PayloadChange, PayloadPlace};
 use crate::store::incoming::Incoming;
 use crate::store::openings;
 use crate::store::payloads::{RecordKey, Resumed, SMALL_PAYLOAD, StagingId};
@@ -23,6 +23,8 @@ impl Node {
     /// # Errors
     /// A log key that is not good, or a catalogue that cannot be written.
     pub async fn learn(&self, partner: Country, hello: &Hello) -> anyhow::Result<()> {
+        // One at a time: of two hellos the older list must not win, and a partner that is removed meanwhile must not come back.
+        let _turn = self.trust_turn().await;
         let Some(pinned) = self.trust().of(partner) else { anyhow::bail!("{partner} is no partner any more") };
         let chain: Vec<&[u8]> = hello.log.chain.iter().map(|certificate| certificate.as_slice()).collect();
         let issuers = [chain.iter().skip(1).map(|issuer| issuer.to_vec()).collect()];
@@ -39,6 +41,10 @@ impl Node {
             self.catalogue().put_log_key(partner, origin, &hello.log, clock::now()).await?;
         }
         if newer {
+            // Another process of this node may have learnt of newer ones.
+            for der in self.catalogue().crls(partner).await? {
+                add_list(&mut revocations, &pinned.root, &issuers, &der).ok();
+            }
             let lists: Vec<Vec<u8>> = revocations.lists().map(|list| list.der().to_vec()).collect();
             self.catalogue().put_crls(partner, &lists).await?;
         }
@@ -57,16 +63,19 @@ impl Node {
             return Ok(None);
         }
         let maker = signed.claimed().maker.administration;
+        let now = clock::now();
+        let in_force = |release: &Release| release.until.is_none_or(|until| now < until);
         let in_page = page.iter().rev().find_map(|arrival| match arrival.record.statement().view() {
             Ok(Content::Release(release)) if release.record == signed.id() && arrival.record.statement().maker.administration == maker => {
-                Some(release)
+                Some(release).filter(in_force)
             }
             _ => None,
         });
         if in_page.is_some() {
             return Ok(in_page);
         }
-        Ok(self.catalogue().released(signed.id(), us, maker).await?.map(|released| released.release))
+        let held = self.catalogue().releases(signed.id(), us, maker).await?;
+        Ok(held.into_iter().map(|released| released.release).find(in_force))
     }
 
     /// Stores a page: records, proofs, openings, our receipt, the cursor; one transaction. How many are new.
@@ -103,8 +112,27 @@ impl Node {
         if new > 0 {
             batch.own.push(self.receipt(partner, received)?);
         }
-        self.catalogue().append(batch).await?;
+        for appended in self.catalogue().append(batch).await? {
+            if appended.fate == Fate::Equivocation {
+                tracing::error!(%partner, record = %appended.id, "EQUIVOCATION: two signed forms of one record, both in the partner's log; both are kept");
+                metrics::counter!("carnet_equivocations_total", "partner" => partner.to_string()).increment(1);
+            }
+        }
         Ok(new)
+    }
+
+    /// Stores openings that a later release lets us have, beside the record that is held already.
+    ///
+    /// # Errors
+    /// A record that is not held or was erased, a catalogue that cannot be written.
+    pub async fn take_openings(&self, arrival: Arrival) -> anyhow::Result<()> {
+        let id = arrival.record.id();
+        let Some(stored) = self.held(id).await? else { return Ok(()) };
+        let Some(key) = self.record_key(&stored)? else { return Ok(()) };
+        let openings = arrival.openings.iter().map(|opening| Ok((id, openings::seal(&key, id, opening)?)));
+        let openings = openings.collect::<anyhow::Result<_>>()?;
+        self.catalogue().append(Batch { openings, ..Batch::at(clock::now()) }).await?;
+        Ok(())
     }
 
     /// What a record that is held says of its payload `index`, if its bytes are not here yet.
@@ -135,7 +163,8 @@ impl Node {
             let released = match own {
                 Some(handling) if !handling.names(us) => {
                     let maker = verified.statement().maker.administration;
-                    self.catalogue().released(record, us, maker).await?.is_some_and(|released| released.release.payloads.contains(&index))
+                    let releases = self.catalogue().releases(record, us, maker).await?;
+                    releases.iter().any(|released| released.release.payloads.contains(&index))
                 }
                 _ => named.is_some(),
             };
@@ -202,6 +231,7 @@ impl Node {
     /// # Errors
     /// A list that is not the partner's, or older than one that is held.
     pub async fn take_lists(&self, partner: Country, lists: &[Vec<u8>]) -> anyhow::Result<usize> {
+        let _turn = self.trust_turn().await;
         let pinned = self.trust().of(partner).ok_or_else(|| anyhow::anyhow!("{partner} is no partner"))?;
         let issuers = self.issuers_of(partner).await?;
         let mut revocations = pinned.revocations.clone();
@@ -236,6 +266,9 @@ impl Node {
 
 /// Takes a revocation list: of an issuing authority or of the root; which one, its signature says.
 pub(super) fn add_list(revocations: &mut Revocations, root: &Root, issuers: &[Vec<Vec<u8>>], der: &[u8]) -> Result<Added, ChainFault> {
+    if revocations.lists().any(|held| held.der() == der) {
+        return Ok(Added::Same);
+    }
     let mut added = revocations.add(root, &[], der);
     for chain in issuers {
         let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();

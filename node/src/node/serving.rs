@@ -14,67 +14,36 @@ use crate::store::catalogue::{Batch, PayloadPlace, ReadError, RefusalCount, Stor
 use crate::store::payloads::{self, PayloadRef, RecordKey, WrappedKey, open_small};
 use crate::store::served::{Served, ServedPayload};
 
-/// Bytes of records in one page of a feed: a page is held in memory once at each end.
-const MAX_PAGE_BYTES: usize = 8 << 20;
-
-/// One page of a feed, ready to send.
-#[derive(Debug)]
-pub struct FeedPage {
-    /// The records.
-    pub groups: Vec<Group>,
-    /// Everything up to here is in this page or was withdrawn.
-    pub cursor: u64,
-    /// The feed's newest sequence.
-    pub head: u64,
+/// What a partner may have of a record.
+struct Allowed {
+    stored: StoredRecord,
+    record: Verified<Record>,
+    /// Releases to the partner that are in force now.
+    releases: Vec<Release>,
 }
 
 impl Node {
-    /// The next records released to `partner`.
-    ///
-    /// # Errors
-    /// A catalogue that cannot be read.
-    pub async fn feed_page(&self, partner: Country, after: u64, limit: u32) -> anyhow::Result<FeedPage> {
-        let page = self.catalogue().feed_after(partner, after, limit).await?;
-        let (mut groups, mut cursor, mut bytes) = (Vec::new(), after, 0);
-        for entry in &page.items {
-            if bytes > MAX_PAGE_BYTES {
-                return Ok(FeedPage { groups, cursor, head: page.head });
-            }
-            if let Some(group) = self.group_for(partner, entry.record).await? {
-                bytes += group.record.len();
-                groups.push(group);
-            }
-            cursor = entry.seq;
-        }
-        Ok(FeedPage { groups, cursor: page.cursor.max(cursor), head: page.head })
-    }
-
     /// The record `id` as `partner` may have it; nothing if it may not, or if there is none.
     ///
     /// # Errors
     /// A catalogue that cannot be read.
     pub async fn group_for(&self, partner: Country, id: Digest) -> anyhow::Result<Option<Group>> {
-        let Some((stored, record)) = self.served(partner, id).await? else { return Ok(None) };
-        let released = self.catalogue().released(id, partner, record.statement().maker.administration).await?;
-        let openings = self.openings_for(&stored, record.statement(), released.map(|released| released.release).as_ref())?;
+        let Some(Allowed { stored, record, releases }) = self.allowed(partner, id).await? else { return Ok(None) };
+        let openings = self.openings_for(&stored, record.statement(), &releases)?;
         let proof = self.catalogue().proof_of(id).await?;
         Ok(Some(Group { record: stored.signed, openings, proof }))
     }
 
-    /// Whether and with what a payload may be served to `partner`: its own handling, or else the record's release, decides.
+    /// Whether and with what a payload may be served to `partner`: its own handling, or else a release that names it, decides.
     ///
     /// # Errors
     /// A catalogue or a payload store that cannot be read.
     pub async fn payload_for(&self, partner: Country, id: Digest, index: u32) -> anyhow::Result<Option<ServedPayload>> {
-        let Some((stored, record)) = self.served(partner, id).await? else { return Ok(None) };
+        let Some(Allowed { stored, record, releases }) = self.allowed(partner, id).await? else { return Ok(None) };
         let Some(named) = record.statement().payload(index) else { return Ok(None) };
-        if let Some(own) = &named.handling
-            && !own.names(partner)
-        {
-            let released = self.catalogue().released(id, partner, record.statement().maker.administration).await?;
-            if !released.is_some_and(|released| released.release.payloads.contains(&index)) {
-                return Ok(None);
-            }
+        let stays = named.handling.as_ref().is_some_and(|own| !own.names(partner) || own.has_ended(clock::now()));
+        if stays && !releases.iter().any(|release| release.payloads.contains(&index)) {
+            return Ok(None);
         }
         self.open_payload(&stored, named, index).await
     }
@@ -110,17 +79,25 @@ impl Node {
         self.key().unwrap(&WrappedKey::from_bytes(wrapped)?, stored.head.id).map(Some)
     }
 
-    /// Reads a record that `partner` may have. It passes the door again: what the disk holds is believed as little as the wire.
-    async fn served(&self, partner: Country, id: Digest) -> anyhow::Result<Option<(StoredRecord, Verified<Record>)>> {
-        // Asked in the same order whether or not the record exists, so that the time taken tells nothing.
-        let released = self.catalogue().in_feed(partner, id).await?;
-        let stored = self.held(id).await?;
-        let (true, Some(stored)) = (released, stored) else { return Ok(None) };
-        let record = self.verify_stored(&stored)?;
-        if record.statement().handling.has_ended(clock::now()) {
+    /// Reads a record that `partner` may have now, and the releases that say so. It passes the door again: what the disk holds is
+    /// believed as little as the wire.
+    async fn allowed(&self, partner: Country, id: Digest) -> anyhow::Result<Option<Allowed>> {
+        // Nothing else is looked at for what is not in the feed, so that the time taken does not tell whether the record exists.
+        if !self.catalogue().in_feed(partner, id).await? {
             return Ok(None);
         }
-        Ok(Some((stored, record)))
+        let Some(stored) = self.held(id).await? else { return Ok(None) };
+        let record = self.verify_stored(&stored)?;
+        let (now, statement) = (clock::now(), record.statement());
+        let in_force = |release: &Release| release.until.is_none_or(|until| now < until);
+        let released = self.catalogue().releases(id, partner, statement.maker.administration).await?;
+        let releases: Vec<Release> = released.into_iter().map(|released| released.release).filter(in_force).collect();
+        // Only its originator shares a record; the feed is a list of work, and no permission.
+        let own = statement.maker.administration == self.identity().administration;
+        if !own || statement.handling.has_ended(now) || !(statement.handling.names(partner) || !releases.is_empty()) {
+            return Ok(None);
+        }
+        Ok(Some(Allowed { stored, record, releases }))
     }
 
     /// A record that is held, if it is.
@@ -155,11 +132,13 @@ impl Node {
     }
 
     /// Personal data stays at home unless a release names the field.
-    fn openings_for(&self, stored: &StoredRecord, record: &Record, release: Option<&Release>) -> anyhow::Result<Vec<Vec<u8>>> {
-        let Some(release) = release.filter(|release| !release.personal.is_empty()) else { return Ok(Vec::new()) };
-        let openings = self.open_openings(stored, record)?;
-        let named = openings.into_iter().filter(|opening| release.personal.contains(&opening.name));
-        Ok(named.map(|opening| carnet_protocol::cbor::encode(&opening)).collect())
+    fn openings_for(&self, stored: &StoredRecord, record: &Record, releases: &[Release]) -> anyhow::Result<Vec<Vec<u8>>> {
+        let named = |name: &String| releases.iter().any(|release| release.personal.contains(name));
+        if releases.iter().all(|release| release.personal.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let openings = self.open_openings(stored, record)?.into_iter().filter(|opening| named(&opening.name));
+        Ok(openings.map(|opening| carnet_protocol::cbor::encode(&opening)).collect())
     }
 
     /// The openings held of a record.

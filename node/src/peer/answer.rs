@@ -1,11 +1,12 @@
 //! The server's end of requests: the gate, then the handling, then frames out.
 //!
-//! What may not be served and what does not exist get the same answer after the same work, so that nobody learns from a refusal
-//! what is here.
+//! What may not be served and what does not exist get the same answer after the same work: one look into the partner's own feed,
+//! where neither is. So nobody learns from a refusal, or from its time, what is here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use carnet_protocol::identifier::Country;
 use carnet_protocol::package::ChunkListMessage;
 use carnet_protocol::reason::Reason;
 use carnet_protocol::session::Gate;
@@ -19,37 +20,61 @@ use super::link::{self, Link, LinkError, PATIENCE, PRIORITY_CONTROL, PRIORITY_RE
 use crate::clock;
 use crate::store::served::ServedPayload;
 
-/// Requests of one connection that are worked on at once; the rest wait in the carrier.
-const AT_ONCE: usize = 16;
+/// Requests of one partner that are worked on at once, over all its connections; the rest wait in the carrier.
+const AT_ONCE: usize = 64;
+/// Payloads that one partner is sent at once: each holds a few mebibytes that were read ahead.
+const BULK_AT_ONCE: usize = 32;
 /// A request must be there this soon after its stream opened.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Where the requests of one partner come in, whichever of its connections they use: a request is worth nothing a second time on
+/// another connection, and ten connections get no more memory than one.
+pub struct Desk {
+    gate: Mutex<Gate>,
+    room: Arc<Semaphore>,
+    bulk: Semaphore,
+}
+
+impl Desk {
+    /// A desk at `us` for `partner`.
+    pub fn new(us: Country, partner: Country) -> Self {
+        let gate = Mutex::new(Gate::new(us, partner));
+        Self { gate, room: Arc::new(Semaphore::new(AT_ONCE)), bulk: Semaphore::new(BULK_AT_ONCE) }
+    }
+}
+
+/// Bytes of records, openings and proofs after which a page of a feed ends, far below what a requester takes (`WIRE-031`).
+const PAGE_BYTES: usize = 8 << 20;
+
 /// Answers the partner's requests on `link` until the connection ends.
-pub async fn serve(link: Link) {
-    let gate = Arc::new(Mutex::new(Gate::new(link.node().identity().administration, link.partner())));
-    let room = Arc::new(Semaphore::new(AT_ONCE));
+pub async fn serve(link: Link, desk: Arc<Desk>) {
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let (send, receive) = match link.connection().accept_bi().await {
-            Ok(opened) => opened,
-            Err(_) => return,
+        let Ok((send, receive)) = link.connection().accept_bi().await else { return };
+        // Room is asked for when there is a request: a connection that asks nothing takes nothing from the others.
+        let room = tokio::select! {
+            room = Arc::clone(&desk.room).acquire_owned() => room,
+            _ = link.connection().closed() => return,
         };
-        let (link, gate) = (link.clone(), Arc::clone(&gate));
+        let Ok(room) = room else { return };
+        let (link, desk) = (link.clone(), Arc::clone(&desk));
         tokio::spawn(async move {
-            if let Err(error) = answer(&link, &gate, send, receive).await {
+            if let Err(error) = answer(&link, &desk, send, receive).await {
                 tracing::info!(partner = %link.partner(), %error, "a request came to nothing");
             }
-            drop(permit);
+            drop(room);
         });
     }
 }
 
-async fn answer(link: &Link, gate: &Mutex<Gate>, mut send: SendStream, mut receive: RecvStream) -> Result<(), LinkError> {
+async fn answer(link: &Link, desk: &Desk, mut send: SendStream, mut receive: RecvStream) -> Result<(), LinkError> {
     send.set_priority(PRIORITY_RECORDS).ok();
-    let frame = link::read(link.connection(), &mut receive, REQUEST_PATIENCE).await?;
-    let outcome = match admit(link, gate, frame).await {
-        Ok(asked) => respond(link, &mut send, asked).await,
-        Err(reason) => Ok(Err(reason)),
+    let outcome = match link::read(link.connection(), &mut receive, REQUEST_PATIENCE, FrameKind::Request).await {
+        Ok(frame) => match admit(link, desk, &frame).await {
+            Ok(asked) => respond(link, desk, &mut send, asked).await,
+            Err(reason) => Ok(Err(reason)),
+        },
+        Err(LinkError::Misbehaved { fault, .. }) => Ok(Err(fault.reason)),
+        Err(error) => return Err(error),
     };
     match outcome? {
         Ok(()) => {}
@@ -65,10 +90,9 @@ async fn answer(link: &Link, gate: &Mutex<Gate>, mut send: SendStream, mut recei
     Ok(())
 }
 
-async fn admit(link: &Link, gate: &Mutex<Gate>, frame: Frame) -> Result<Asked, Reason> {
-    let frame = frame.expect(FrameKind::Request).map_err(|fault| fault.reason)?;
+async fn admit(link: &Link, desk: &Desk, frame: &Frame) -> Result<Asked, Reason> {
     let pinned = link.node().trust().of(link.partner()).ok_or(Reason::ChainUntrusted)?;
-    let admitted = gate.lock().await.admit(&frame.body, pinned.trust(), clock::now());
+    let admitted = desk.gate.lock().await.admit(&frame.body, pinned.trust(), clock::now());
     let request = admitted.map_err(|fault| {
         tracing::warn!(partner = %link.partner(), %fault, "a request is refused");
         fault.reason
@@ -79,7 +103,7 @@ async fn admit(link: &Link, gate: &Mutex<Gate>, frame: Frame) -> Result<Asked, R
 /// The answer, or the reason for refusing.
 type Responded = Result<Result<(), Reason>, LinkError>;
 
-async fn respond(link: &Link, send: &mut SendStream, asked: Asked) -> Responded {
+async fn respond(link: &Link, desk: &Desk, send: &mut SendStream, asked: Asked) -> Responded {
     match asked {
         Asked::Feed { after, limit } => feed(link, send, after, limit).await,
         Asked::Record(id) => {
@@ -88,21 +112,43 @@ async fn respond(link: &Link, send: &mut SendStream, asked: Asked) -> Responded 
             group_out(link, send, group).await?;
             end(link, send, End::default()).await
         }
-        Asked::Payload(body) => payload(link, send, body).await,
+        Asked::Payload(body) => {
+            let _room = desk.bulk.acquire().await;
+            payload(link, send, body).await
+        }
     }
 }
 
+/// One page, record by record: however many pages are asked for, no more than a record of each is held.
 async fn feed(link: &Link, send: &mut SendStream, after: u64, limit: u32) -> Responded {
-    let page = link.node().feed_page(link.partner(), after, limit).await?;
-    let sent = page.groups.len();
-    for group in page.groups {
-        group_out(link, send, group).await?;
+    let partner = link.partner();
+    let page = link.node().catalogue().feed_after(partner, after, limit).await.map_err(anyhow::Error::from)?;
+    let (mut cursor, mut sent, mut bytes) = (page.cursor, 0u64, 0);
+    let mut last = after;
+    for item in &page.items {
+        if bytes > PAGE_BYTES {
+            cursor = last;
+            break;
+        }
+        last = item.seq;
+        match link.node().group_for(partner, item.record).await {
+            Ok(Some(group)) => {
+                bytes += group.size();
+                sent += 1;
+                group_out(link, send, group).await?;
+            }
+            Ok(None) => {}
+            // One record that does not verify any more must not keep everything after it from the partner, withdrawals least of all.
+            Err(error) => {
+                tracing::error!(%partner, record = %item.record, error = %format!("{error:#}"), "a released record cannot be served");
+            }
+        }
     }
     if sent > 0 {
-        tracing::info!(partner = %link.partner(), records = sent, cursor = page.cursor, "records served");
-        metrics::counter!("carnet_records_served_total", "partner" => link.partner().to_string()).increment(sent as u64);
+        tracing::info!(%partner, records = sent, cursor, "records served");
+        metrics::counter!("carnet_records_served_total", "partner" => partner.to_string()).increment(sent);
     }
-    end(link, send, End { cursor: Some(page.cursor), head: Some(page.head) }).await
+    end(link, send, End { cursor: Some(cursor), head: Some(page.head) }).await
 }
 
 async fn group_out(link: &Link, send: &mut SendStream, group: Group) -> Result<(), LinkError> {

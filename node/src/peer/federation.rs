@@ -7,27 +7,43 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carnet_protocol::identifier::Country;
-use quinn::{Endpoint, Incoming};
+use quinn::{Connection, Endpoint, Incoming};
 use ring::rand::SecureRandom;
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::link::{Link, LinkError, PATIENCE};
+use super::answer::Desk;
+use super::link::{self, Link, LinkError, PATIENCE};
 use super::transport::{Carrier, MAX_AGE, MAX_CONNECTIONS};
-use super::{answer, feed, fetch};
+use super::{answer, feed, fetch, tls};
 use crate::node::Node;
 
 /// Connections that one partner may have with us: its nodes, their command lines, and some that are dying.
 const MAX_LINKS_A_PARTNER: usize = 16;
 /// First wait after a failed attempt; it doubles up to `exchange.retry_seconds`.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// What is said of an address from which nothing comes.
+const NO_ANSWER: &str = "nothing answers there. Is its node running, and its UDP port open on the way?";
+
+/// How often a living connection's certificate is judged again without news: it may have expired.
+const JUDGE_AGAIN: Duration = Duration::from_secs(60);
+
+/// How soon a feed is asked again for records whose time had not come.
+const LOOK_BACK: Duration = Duration::from_secs(60);
+
+/// What is kept of a partner while the node runs.
+struct Seat {
+    /// Connections that it has with us.
+    links: usize,
+    desk: Arc<Desk>,
+}
 
 /// The running exchange with all partners.
 pub struct Federation {
     node: Node,
     carrier: Carrier,
-    links: Arc<Mutex<HashMap<Country, usize>>>,
+    partners: Mutex<HashMap<Country, Seat>>,
     open: Arc<AtomicUsize>,
     stop: watch::Receiver<bool>,
 }
@@ -35,7 +51,7 @@ pub struct Federation {
 impl Federation {
     /// Runs until `stop` turns true: then takes no new connections, lets what is under way end, and closes.
     pub async fn run(node: Node, carrier: Carrier, stop: watch::Receiver<bool>) {
-        let federation = Arc::new(Self { node, carrier, links: Arc::default(), open: Arc::default(), stop });
+        let federation = Arc::new(Self { node, carrier, partners: Mutex::default(), open: Arc::default(), stop });
         let dialing = tokio::spawn(Arc::clone(&federation).dial_all());
         let mut stop = federation.stop.clone();
         loop {
@@ -78,52 +94,72 @@ impl Federation {
         let lost = |detail: String| LinkError::Lost { partner: from.to_string(), detail };
         let connecting = self.carrier.accept(incoming).map_err(|error| lost(error.to_string()))?;
         let connection = timeout(PATIENCE, connecting).await.map_err(|_| lost("no handshake in time".into()))?;
-        let link = Link::greeted(&self.node, connection.map_err(|error| lost(error.to_string()))?).await?;
-        let partner = link.partner();
+        let connection = connection.map_err(|error| lost(error.to_string()))?;
+        // Counted before it says a word: a partner that never does must not take the places of all the others.
+        let (partner, _) = link::identity(&connection)?;
         if !self.enter(partner).await {
-            link.connection().close(2u32.into(), b"too many connections");
+            connection.close(2u32.into(), b"too many connections");
             return Err(lost(format!("{partner} has {MAX_LINKS_A_PARTNER} connections already")));
         }
+        let ended = self.welcome(connection, from).await;
+        self.leave(partner).await;
+        ended
+    }
+
+    /// Greets a partner that reached us, and stays with it until the connection ends.
+    async fn welcome(&self, connection: Connection, from: SocketAddr) -> Result<(), LinkError> {
+        let link = Link::greeted(&self.node, connection).await?;
+        let partner = link.partner();
         tracing::info!(%partner, node = link.partner_node(), %from, "partner connected");
         // A partner that we cannot dial is pulled over its own connection.
         let pulls = self.endpoints(partner).await.is_empty();
         self.live(link, pulls).await;
-        self.leave(partner).await;
         Ok(())
     }
 
     /// Serves a link and, if `pulls`, pulls over it, until it ends, is too old, or the node stops.
     async fn live(&self, link: Link, pulls: bool) {
+        // Closed however this ends, an aborted dialer included: the link's own tasks would hold the connection open for ever.
+        let link = Closing(link);
+        let desk = self.desk(link.partner()).await;
         let mut stop = self.stop.clone();
         let pulling = async {
             if pulls {
-                keep_pulling(&link).await;
+                keep_pulling(&link.0).await;
             } else {
                 std::future::pending::<()>().await;
             }
         };
         tokio::select! {
-            () = answer::serve(link.clone()) => {}
+            () = answer::serve(link.clone(), desk) => {}
             () = pulling => {}
             () = sleep(MAX_AGE) => tracing::info!(partner = %link.partner(), "connection renewed for its age"),
-            () = no_longer_pinned(&link) => tracing::warn!(partner = %link.partner(), "no partner any more: connection closed"),
+            why = distrusted(&link) => tracing::warn!(partner = %link.partner(), why, "connection closed: the partner is not trusted any more"),
             _ = stop.wait_for(|stop| *stop) => {}
         }
-        link.close();
     }
 
     async fn enter(&self, partner: Country) -> bool {
-        let mut links = self.links.lock().await;
-        let count = links.entry(partner).or_default();
-        let room = *count < MAX_LINKS_A_PARTNER;
-        *count += usize::from(room);
+        let mut partners = self.partners.lock().await;
+        let seat = self.seat(&mut partners, partner);
+        let room = seat.links < MAX_LINKS_A_PARTNER;
+        seat.links += usize::from(room);
         room
     }
 
     async fn leave(&self, partner: Country) {
-        if let Some(count) = self.links.lock().await.get_mut(&partner) {
-            *count = count.saturating_sub(1);
+        if let Some(seat) = self.partners.lock().await.get_mut(&partner) {
+            seat.links = seat.links.saturating_sub(1);
         }
+    }
+
+    async fn desk(&self, partner: Country) -> Arc<Desk> {
+        Arc::clone(&self.seat(&mut *self.partners.lock().await, partner).desk)
+    }
+
+    fn seat<'a>(&self, partners: &'a mut HashMap<Country, Seat>, partner: Country) -> &'a mut Seat {
+        let us = self.node.identity().administration;
+        partners.entry(partner).or_insert_with(|| Seat { links: 0, desk: Arc::new(Desk::new(us, partner)) })
     }
 
     async fn endpoints(&self, partner: Country) -> Vec<String> {
@@ -181,11 +217,43 @@ fn jittered(node: &Node, wait: Duration) -> Duration {
     wait / 2 + wait.mul_f64(f64::from(byte[0]) / 512.0)
 }
 
-async fn no_longer_pinned(link: &Link) {
+/// A link that is closed when it is let go.
+struct Closing(Link);
+
+impl std::ops::Deref for Closing {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.0
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Waits until the partner's certificate would not be taken any more: its administration was removed or has another root, or the
+/// certificate was revoked or expired. Says which.
+async fn distrusted(link: &Link) -> String {
     let mut changes = link.node().changes();
-    while link.node().trust().of(link.partner()).is_some() {
-        if changes.changed().await.is_err() {
-            std::future::pending::<()>().await;
+    let certificates = link::certificates(link.connection()).unwrap_or_default();
+    let chain: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
+    let mut judged = None;
+    let mut again = tokio::time::interval(JUDGE_AGAIN);
+    loop {
+        let Some(pinned) = link.node().trust().of(link.partner()) else { return "it was removed".to_owned() };
+        // What is trusted changes rarely, the catalogue often: the same entry is not judged at each change.
+        if !judged.as_ref().is_some_and(|judged| Arc::ptr_eq(judged, &pinned)) {
+            if let Err(fault) = tls::judge(&pinned, &chain) {
+                return fault.to_string();
+            }
+            judged = Some(pinned);
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { std::future::pending::<()>().await },
+            _ = again.tick() => judged = None,
         }
     }
 }
@@ -198,7 +266,7 @@ pub async fn connect(node: &Node, carrier: &Carrier, partner: Country, address: 
     let lost = |detail: String| LinkError::Lost { partner: format!("{partner} ({address})"), detail };
     let remote = resolve(address, carrier.endpoint()).await.map_err(&lost)?;
     let connecting = carrier.connect(remote).map_err(|error| lost(error.to_string()))?;
-    let connection = timeout(PATIENCE, connecting).await.map_err(|_| lost("no handshake in time".into()))?;
+    let connection = timeout(PATIENCE, connecting).await.map_err(|_| lost(NO_ANSWER.into()))?;
     let link = Link::greet(node, connection.map_err(|error| lost(error.to_string()))?).await?;
     if link.partner() != partner {
         link.close();
@@ -220,11 +288,13 @@ async fn resolve(address: &str, endpoint: &Endpoint) -> Result<SocketAddr, Strin
 async fn keep_pulling(link: &Link) {
     let mut head = link.head();
     loop {
-        match feed::pull(link).await {
-            Ok(pulled) if pulled.new > 0 || pulled.refused > 0 => {
-                tracing::info!(partner = %link.partner(), new = pulled.new, refused = pulled.refused, cursor = pulled.cursor, "records pulled");
+        let behind = match feed::pull(link).await {
+            Ok(pulled) => {
+                if pulled.new > 0 || pulled.refused > 0 {
+                    tracing::info!(partner = %link.partner(), new = pulled.new, refused = pulled.refused, cursor = pulled.cursor, "records pulled");
+                }
+                pulled.cursor < pulled.head
             }
-            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(partner = %link.partner(), %error, "the feed was not pulled to its end");
                 if link.connection().close_reason().is_some() {
@@ -233,12 +303,13 @@ async fn keep_pulling(link: &Link) {
                 sleep(FIRST_WAIT * 4).await;
                 continue;
             }
-        }
+        };
         if link.node().config().fetch_all {
             fetch_all(link).await;
         }
-        if head.changed().await.is_err() {
-            return;
+        tokio::select! {
+            changed = head.changed() => if changed.is_err() { return },
+            () = sleep(LOOK_BACK), if behind => {}
         }
     }
 }

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn every_missing_chunk_is_asked_for_once() {
-        for missing in [vec![], vec![0..1], vec![0..3, 5..6], vec![0..2048], vec![0..1, 2..1000, 5000..6000]] {
+        let one = |range| std::iter::once(range).collect();
+        for missing in [Vec::new(), one(0..1), vec![0..3, 5..6], one(0..2048), vec![0..1, 2..1000, 5000..6000]] {
             let mut asked: Vec<u32> =
                 split(&missing, STREAMS).into_iter().flatten().flat_map(|range| range.first..range.first + range.count).collect();
             asked.sort_unstable();

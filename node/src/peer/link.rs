@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use carnet_protocol::digest::Digest;
 use carnet_protocol::identifier::Country;
+use carnet_protocol::pki::{RevocationList, Revocations};
 use carnet_protocol::reason::{Fault, Reason};
 use carnet_protocol::signed::Signed;
 use carnet_protocol::wire::{
-    Advance, Asked, FRAME_HEADER, Frame, FrameHeader, FrameKind, Hello, LogKey, MAX_LIFETIME, PROTOCOL_VERSION, Request,
+    Advance, Asked, FRAME_HEADER, Frame, FrameHeader, FrameKind, Hello, LogKey, MAX_CRLS, MAX_LIFETIME, PROTOCOL_VERSION, Request,
 };
+use minicbor::bytes::ByteVec;
 use quinn::{Connection, RecvStream, SendStream};
 use ring::rand::SecureRandom;
 use rustls::pki_types::CertificateDer;
@@ -23,6 +25,11 @@ use crate::node::Node;
 
 /// A peer that says nothing for so long where it must speak is let go: a slow reader or a silent one holds no stream for ever.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes of revocation lists in a hello: its frame has room for them and for the chain of a log's key.
+const MAX_HELLO_LISTS: usize = (1 << 20) - (64 << 10);
+/// Characters of what the carrier says that are shown.
+const MAX_DETAIL: usize = 200;
 
 /// Priority of streams: small messages overtake chunks.
 pub const PRIORITY_CONTROL: i32 = 2;
@@ -113,7 +120,7 @@ impl Link {
         if speak_first {
             write(&connection, &mut send, &ours).await?;
         }
-        let theirs: Hello = message(&connection, read(&connection, &mut receive, PATIENCE).await?, FrameKind::Hello)?;
+        let theirs: Hello = message(&connection, read(&connection, &mut receive, PATIENCE, FrameKind::Hello).await?)?;
         if !speak_first {
             write(&connection, &mut send, &ours).await?;
         }
@@ -197,7 +204,10 @@ impl Link {
     /// # Errors
     /// A lost connection, silence, or a frame beyond its limit.
     pub async fn frame(&self, receive: &mut RecvStream) -> Result<Frame, LinkError> {
-        read(&self.inner.connection, receive, PATIENCE).await
+        let connection = &self.inner.connection;
+        timeout(PATIENCE, read_unhurried(connection, receive, None))
+            .await
+            .map_err(|_| LinkError::Silent { partner: partner_name(connection) })?
     }
 
     /// The partner broke a rule: says so and keeps the words for the operator.
@@ -221,21 +231,35 @@ async fn hello(node: &Node, partner: Country) -> Result<Frame, LinkError> {
         node: identity.node.clone(),
         head,
         log: identity.log_key(),
-        crls: identity.revocations.lists().map(|list| list.der().to_vec().into()).collect(),
+        crls: lists(&identity.revocations),
         streams: MAX_STREAMS,
     };
     Ok(Frame::of(FrameKind::Hello, &hello))
+}
+
+/// The newest of our lists that a hello has room for: one that is too large would end every connection.
+fn lists(revocations: &Revocations) -> Vec<ByteVec> {
+    let mut lists: Vec<_> = revocations.lists().collect();
+    lists.sort_by_key(|list| std::cmp::Reverse(list.this_update()));
+    let mut room = MAX_HELLO_LISTS;
+    let fits = |list: &&RevocationList| {
+        let fits = list.der().len() <= room;
+        room -= if fits { list.der().len() } else { 0 };
+        fits
+    };
+    lists.into_iter().filter(fits).take(MAX_CRLS).map(|list| list.der().to_vec().into()).collect()
 }
 
 /// Follows what the partner says of its feed, until the connection ends.
 async fn listen(connection: Connection, mut receive: RecvStream, told: watch::Sender<u64>) {
     loop {
         // The control stream is silent for as long as nothing is released; the carrier's own idle time bounds a dead peer.
-        let frame = match read_unhurried(&connection, &mut receive).await {
-            Ok(frame) => frame,
+        let advance = match read_unhurried(&connection, &mut receive, Some(FrameKind::Advance)).await {
+            Ok(frame) => message::<Advance>(&connection, frame),
+            Err(LinkError::Misbehaved { partner, fault }) => Err(LinkError::Misbehaved { partner, fault }),
             Err(_) => return,
         };
-        match message::<Advance>(&connection, frame, FrameKind::Advance) {
+        match advance {
             Ok(advance) => {
                 // A head never goes back: the watch keeps the highest that was said.
                 told.send_if_modified(|head| {
@@ -278,10 +302,14 @@ async fn tell(node: Node, connection: Connection, mut send: SendStream, partner:
     }
 }
 
+/// The partner's chain, which the handshake verified.
+pub(super) fn certificates(connection: &Connection) -> Option<Box<Vec<CertificateDer<'static>>>> {
+    connection.peer_identity().and_then(|any| any.downcast().ok())
+}
+
 /// Who is at the other end, from the certificate that the handshake verified.
-fn identity(connection: &Connection) -> Result<(Country, String), LinkError> {
-    let certificates = connection.peer_identity().and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok());
-    certificates
+pub(super) fn identity(connection: &Connection) -> Result<(Country, String), LinkError> {
+    certificates(connection)
         .and_then(|chain| tls::partner(&chain))
         .ok_or_else(|| LinkError::Lost { partner: connection.remote_address().to_string(), detail: "no certificate".to_owned() })
 }
@@ -296,6 +324,8 @@ fn partner_name(connection: &Connection) -> String {
 
 pub(super) fn lost(connection: &Connection, error: impl std::fmt::Display) -> LinkError {
     let detail = connection.close_reason().map_or_else(|| error.to_string(), |reason| reason.to_string());
+    // The partner's own words may be in there, and an operator's terminal reads them.
+    let detail = detail.chars().take(MAX_DETAIL).map(|c| if c.is_control() { '?' } else { c }).collect();
     LinkError::Lost { partner: partner_name(connection), detail }
 }
 
@@ -312,13 +342,24 @@ pub(super) async fn write(connection: &Connection, send: &mut SendStream, frame:
     within(connection, send.write_all(&frame.to_bytes())).await?.map_err(|error| lost(connection, error))
 }
 
-/// Reads a frame: its header first, bounded by the kind, then its body.
-pub(super) async fn read(connection: &Connection, receive: &mut RecvStream, patience: Duration) -> Result<Frame, LinkError> {
-    timeout(patience, read_unhurried(connection, receive)).await.map_err(|_| LinkError::Silent { partner: partner_name(connection) })?
+/// Reads a frame of the one kind that may come here: no room is made for the body of another.
+pub(super) async fn read(
+    connection: &Connection,
+    receive: &mut RecvStream,
+    patience: Duration,
+    kind: FrameKind,
+) -> Result<Frame, LinkError> {
+    let read = timeout(patience, read_unhurried(connection, receive, Some(kind))).await;
+    read.map_err(|_| LinkError::Silent { partner: partner_name(connection) })?
 }
 
-async fn read_unhurried(connection: &Connection, receive: &mut RecvStream) -> Result<Frame, LinkError> {
+/// Reads a frame: its header first, bounded by the kind, then its body.
+async fn read_unhurried(connection: &Connection, receive: &mut RecvStream, kind: Option<FrameKind>) -> Result<Frame, LinkError> {
     let header = read_header(connection, receive).await?;
+    if let Some(kind) = kind.filter(|kind| *kind != header.kind) {
+        let fault = Fault::new(Reason::WireOrder, format!("a {:?} frame where {kind:?} belongs", header.kind));
+        return Err(misbehaved(connection, fault));
+    }
     let mut body = vec![0; header.length];
     receive.read_exact(&mut body).await.map_err(|error| lost(connection, error))?;
     Ok(Frame { kind: header.kind, body })
@@ -331,6 +372,6 @@ pub(super) async fn read_header(connection: &Connection, receive: &mut RecvStrea
     FrameHeader::parse(header).map_err(|fault| misbehaved(connection, fault))
 }
 
-fn message<T: for<'b> minicbor::Decode<'b, ()>>(connection: &Connection, frame: Frame, kind: FrameKind) -> Result<T, LinkError> {
-    frame.expect(kind).and_then(|frame| frame.message()).map_err(|fault| misbehaved(connection, fault))
+fn message<T: for<'b> minicbor::Decode<'b, ()>>(connection: &Connection, frame: Frame) -> Result<T, LinkError> {
+    frame.message().map_err(|fault| misbehaved(connection, fault))
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use carnet_protocol::identifier::Country;
-use carnet_protocol::pki::{Claims, Role, validate};
+use carnet_protocol::pki::{ChainFault, Claims, Role, validate};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
@@ -18,7 +18,7 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 
 use crate::clock;
 use crate::identity::Identity;
-use crate::trust::TrustStore;
+use crate::trust::{Pinned, TrustStore};
 
 /// The application protocol (`WIRE-001`).
 pub const ALPN: &[u8] = b"carnet/1";
@@ -99,11 +99,16 @@ impl PartnerVerifier {
             return Err(refused("no partner of this administration is pinned", CertificateError::UnknownIssuer));
         };
         let chain: Vec<&[u8]> = std::iter::once(leaf).chain(others).map(AsRef::as_ref).collect();
-        match validate(&chain, &pinned.root, Role::Node, clock::now(), &pinned.revocations) {
-            Ok(_) => Ok(()),
-            Err(fault) => Err(refused(&fault.to_string(), alert(fault.reason()))),
-        }
+        judge(&pinned, &chain).map_err(|fault| refused(&fault.to_string(), alert(fault.reason())))
     }
+}
+
+/// Whether a node's chain is good now under what is pinned: asked in the handshake, and again while a connection lives.
+///
+/// # Errors
+/// What [`validate`] finds.
+pub fn judge(pinned: &Pinned, chain: &[&[u8]]) -> Result<(), ChainFault> {
+    validate(chain, &pinned.root, Role::Node, clock::now(), &pinned.revocations).map(drop)
 }
 
 /// Says why in our own log; the other end gets no more than the TLS alert.

@@ -41,11 +41,14 @@ impl<'b, C> Decode<'b, C> for Raw {
     }
 }
 
+/// The raw key and value of a map's entry.
+pub type Field<'a> = (&'a [u8], &'a [u8]);
+
 /// The raw keys and values of a map, in order. `bytes` must begin with a deterministic map.
 ///
 /// # Errors
 /// As [`scan_prefix`]; anything but a map gives an empty list.
-pub fn map_fields(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Fault> {
+pub fn map_fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Fault> {
     scan_prefix(bytes)?;
     let mut decoder = Decoder::new(bytes);
     // The item was just scanned: a definite map, or something else.

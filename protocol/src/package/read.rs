@@ -14,6 +14,7 @@ use crate::wire::{FRAME_HEADER, Frame, FrameHeader, FrameKind, Group, Groups, Lo
 
 /// What a package holds, in order. Nothing of it is verified but order, encoding, chunk hashes and the trailer.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "items are handed over one at a time, never kept in lists")]
 pub enum Item {
     /// The chain of a log's key.
     LogKey(LogKey),

@@ -1,7 +1,7 @@
 //! Pulling records: the answer to `feed` and to `record`, frame by frame.
 
 use crate::reason::{Fault, Reason};
-use crate::wire::{End, Frame, FrameKind, Group, Groups, MAX_FEED_PAGE, Refusal};
+use crate::wire::{End, Frame, FrameKind, Group, Groups, MAX_FEED_PAGE, MAX_PAGE_BYTES, Refusal};
 
 /// What a frame of the answer led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub enum FeedStep {
 pub struct FeedPull {
     after: u64,
     left: u32,
+    room: usize,
     groups: Groups,
     over: bool,
 }
@@ -28,17 +29,22 @@ pub struct FeedPull {
 impl FeedPull {
     /// An answer of at most `limit` records to a request for what came after sequence `after`.
     pub fn new(after: u64, limit: u32) -> Self {
-        Self { after, left: limit.min(MAX_FEED_PAGE), groups: Groups::default(), over: false }
+        Self { after, left: limit.min(MAX_FEED_PAGE), room: MAX_PAGE_BYTES, groups: Groups::default(), over: false }
     }
 
     /// Takes the next frame.
     ///
     /// # Errors
-    /// `wire.order` for frames out of order, more records than asked for, or a cursor that goes back; the partner is at fault.
+    /// `wire.order` for frames out of order, more records or bytes than asked for, or a cursor that goes back; the partner is at
+    /// fault.
     pub fn frame(&mut self, frame: Frame) -> Result<FeedStep, Fault> {
         if self.over {
             return Err(Fault::new(Reason::WireOrder, "a frame after the end of the answer"));
         }
+        self.room = self
+            .room
+            .checked_sub(frame.body.len())
+            .ok_or_else(|| Fault::new(Reason::WireOrder, "an answer of more bytes than a page may have"))?;
         match frame.kind {
             FrameKind::End | FrameKind::Refusal if !self.groups.is_between() => {
                 Err(Fault::new(Reason::WireOrder, "the answer ends within a record"))

@@ -1,6 +1,7 @@
 //! The server's gate: which signed requests are answered at all.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::digest::Digest;
 use crate::identifier::Country;
@@ -51,9 +52,38 @@ impl Gate {
         if self.seen.len() >= MAX_NONCES {
             return Err(Fault::new(Reason::Busy, "too many requests in a short time"));
         }
-        if self.seen.insert(asked.nonce, asked.expires).is_some() {
-            return Err(Fault::new(Reason::RequestReplayed, "the nonce was used before"));
-        }
+        // A second use leaves the first one's expiry alone, else it could be made to be forgotten early.
+        match self.seen.entry(asked.nonce) {
+            Entry::Occupied(_) => return Err(Fault::new(Reason::RequestReplayed, "the nonce was used before")),
+            Entry::Vacant(place) => place.insert(asked.expires),
+        };
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::fixture::{Administration, NOW, country};
+    use crate::wire::Asked;
+
+    /// SES-011: the memory is bounded, at its edge, and makes room when nonces expire.
+    #[test]
+    fn nonces_are_bounded() {
+        let be = Administration::new("BE", 10);
+        let asked = Asked::Feed { after: 0, limit: 1 };
+        let mut gate = Gate::new(country("NL"), country("BE"));
+        let until = NOW.plus(MAX_LIFETIME);
+        gate.seen.extend((0..MAX_NONCES as u64 - 1).map(|n| (Digest::of(&n.to_be_bytes()), until)));
+        gate.admit(&be.request("NL", 1, &asked), be.trust(), NOW).unwrap();
+        assert_eq!(gate.seen.len(), MAX_NONCES);
+        assert_eq!(gate.admit(&be.request("NL", 2, &asked), be.trust(), NOW).unwrap_err().reason, Reason::Busy);
+        // Busy comes before replayed: a full memory is not searched.
+        assert_eq!(gate.admit(&be.request("NL", 1, &asked), be.trust(), NOW).unwrap_err().reason, Reason::Busy);
+        let mut later = be.asking("NL", 3, &asked);
+        later.expires = until.plus(60);
+        gate.admit(&be.request_of(&later), be.trust(), until).unwrap();
+        assert_eq!(gate.seen.len(), 1);
     }
 }

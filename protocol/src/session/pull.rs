@@ -5,7 +5,7 @@ use crate::package::ChunkListMessage;
 use crate::payload::ChunkList;
 use crate::reason::{Fault, Reason};
 use crate::record::PayloadRef;
-use crate::wire::{ChunkRange, Frame, FrameKind, Refusal};
+use crate::wire::{ChunkRange, End, Frame, FrameKind, Refusal};
 
 /// What a frame of the answer led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +57,10 @@ impl PayloadPull {
             }
             FrameKind::Refusal => {
                 self.over = true;
-                frame.message().map(ChunkStep::Refused)
+                Refusal::read(&frame).map(ChunkStep::Refused)
             }
             FrameKind::End if self.ranges.is_empty() && self.list.is_some() => {
+                frame.message::<End>()?;
                 self.over = true;
                 Ok(ChunkStep::End)
             }
@@ -93,10 +94,14 @@ impl PayloadPull {
     /// it: hashing a mebibyte twice is a third of a transfer's cost.
     ///
     /// # Errors
-    /// `wire.order` if it is not the one expected.
+    /// `wire.order` if it is not the one expected, `payload.chunk` if it has another length than its place (`PAY-006`).
     pub fn accept(&mut self, index: u32, length: usize) -> Result<(), Fault> {
-        if self.expected() != Some((index, length)) {
-            return Err(Fault::new(Reason::WireOrder, format!("chunk {index} of {length} bytes was not asked for, or not now")));
+        match self.expected() {
+            Some((expected, whole)) if expected == index && whole == length => {}
+            Some((expected, whole)) if expected == index => {
+                return Err(Fault::new(Reason::PayloadChunk, format!("chunk {index} has {length} bytes instead of {whole}")));
+            }
+            _ => return Err(Fault::new(Reason::WireOrder, format!("chunk {index} was not asked for, or not now"))),
         }
         if let Some(range) = self.ranges.front_mut() {
             range.first += 1;

@@ -6,7 +6,7 @@ use coset::{CoseSign1Builder, HeaderBuilder, ProtectedHeader, TaggedCborSerializ
 use minicbor::Decoder;
 use ring::rand::SecureRandom;
 
-use super::Signer;
+use super::{Signer, low_s};
 use crate::cbor;
 use crate::pki::{Algorithm, MAX_CERTIFICATE, MAX_CHAIN};
 use crate::reason::{Fault, Reason};
@@ -59,6 +59,7 @@ pub(super) fn sign(content_type: &str, payload: &[u8], signer: &Signer, random: 
         .protected(header)
         .payload(payload.to_vec())
         .create_signature(&[], |message| match signer.key.sign(message, random) {
+            Ok(signature) if algorithm == iana::Algorithm::ESP256 => low_s::lowered(signature),
             Ok(signature) => signature,
             Err(fault) => {
                 failed = Some(fault.to_string());
@@ -117,6 +118,10 @@ fn header(bytes: &[u8], at: u64, content_type: &str) -> Result<(i64, Vec<Vec<u8>
     }
     if minicbor::decode::<&str>(media).ok() != Some(content_type) {
         return Err(Fault::at(Reason::CoseContentType, at, format!("the content type is not {content_type}")));
+    }
+    // A lone byte string is RFC 9360's form for one certificate; the profile has one form, a list.
+    if chain.first().is_none_or(|head| head >> 5 != 4) {
+        return Err(wrong("x5chain is a list of certificates"));
     }
     let mut certificates = Vec::new();
     for item in cbor::array_items(chain)? {

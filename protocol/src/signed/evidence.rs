@@ -1,10 +1,8 @@
 //! When a statement is known to have existed, and on whose word.
 
+use crate::limits::CLOCK_SKEW;
 use crate::reason::{Fault, Reason};
-use crate::time::{HOUR, Timestamp};
-
-/// How far a maker's clock may run ahead of ours.
-const CLOCK_SKEW: i64 = HOUR;
+use crate::time::Timestamp;
 
 /// The moment by which a statement is known to exist. Certificates are judged at that moment, not at the one that the maker writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// Bytes that it takes on its way, without its frames' heads.
+    pub fn size(&self) -> usize {
+        self.record.len() + self.openings.iter().map(Vec::len).sum::<usize>() + self.proof.len()
+    }
+
     /// The frames, in their one order: record, openings if there are any, proof.
     pub fn into_frames(self) -> Vec<Frame> {
         let mut frames = vec![Frame::new(FrameKind::Record, self.record)];
@@ -32,8 +37,11 @@ impl Group {
 /// Puts groups together from frames as they come.
 #[derive(Debug, Default)]
 pub struct Groups {
-    open: Option<(Vec<u8>, Option<Vec<Vec<u8>>>)>,
+    open: Option<Open>,
 }
+
+/// A record whose proof has not come yet: its bytes, and its openings if they came.
+type Open = (Vec<u8>, Option<Vec<Vec<u8>>>);
 
 impl Groups {
     /// Takes the next frame; gives a group when its proof has come.

@@ -3,6 +3,7 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
+use super::Frame;
 use crate::identifier::Country;
 use crate::reason::{Fault, Reason};
 
@@ -82,7 +83,23 @@ pub struct Refusal {
     pub retry_after: Option<u32>,
 }
 
+/// Longest reason code that is read.
+const MAX_CODE: usize = 64;
+
 impl Refusal {
+    /// Reads a refusal. Its reason is a code word: it is shown to people, and a partner's free text could rewrite their terminal.
+    ///
+    /// # Errors
+    /// `cbor.*`, `wire.structure`.
+    pub fn read(frame: &Frame) -> Result<Self, Fault> {
+        let refusal: Self = frame.message()?;
+        let code = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
+        if refusal.reason.is_empty() || refusal.reason.len() > MAX_CODE || !refusal.reason.bytes().all(code) {
+            return Err(Fault::new(Reason::WireStructure, "the reason of a refusal is not a code"));
+        }
+        Ok(refusal)
+    }
+
     /// A refusal for `reason`.
     pub fn new(reason: Reason) -> Self {
         let retry_after = (reason == Reason::Busy).then_some(1);

@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 
 /// Records in one page of a feed.
 pub const MAX_FEED_PAGE: u32 = 256;
+/// Bytes of all bodies of an answer with records (`WIRE-031`): the requester judges a page before it keeps any of it.
+pub const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
 /// Seconds that a request may live: long enough for a slow clock, short enough that the nonces seen can be remembered.
 pub const MAX_LIFETIME: i64 = 300;
 /// Ranges of chunks in one request.

@@ -20,7 +20,12 @@ pub const FOR_TESTS: [Needed; 4] = [("cc", "gcc"), ("ip", "iproute2"), ("strace"
 /// # Errors
 /// Says which packages to install if we may not or cannot install them.
 pub fn packages(needed: &[Needed]) -> Result<String> {
-    let missing: Vec<&str> = needed.iter().filter(|(program, _)| run::find(program).is_none()).map(|(_, package)| *package).collect();
+    let mut missing: Vec<&str> = needed.iter().filter(|(program, _)| run::find(program).is_none()).map(|(_, package)| *package).collect();
+    // Debian's Python comes without what makes virtual environments.
+    let environments = run::command("python3").args(["-c", "import ensurepip"]).output().is_ok_and(|out| out.status.success());
+    if !environments {
+        missing.push("python3-venv");
+    }
     if missing.is_empty() {
         return Ok("all there".to_owned());
     }

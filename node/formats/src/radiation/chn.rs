@@ -109,12 +109,13 @@ fn double_word(bytes: &[u8], at: usize) -> u32 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use proptest::prelude::*;
 
     /// A small valid file.
-    pub(in super::super) fn file() -> Vec<u8> {
+    fn file() -> Vec<u8> {
         let mut bytes = vec![0xff, 0xff, 1, 0, 1, 0];
         bytes.extend(b"07");
         bytes.extend(1000u32.to_le_bytes());
@@ -146,5 +147,21 @@ pub(super) mod tests {
         let cut = &file()[..40];
         assert!(matches!(decode(cut), Err(FormatError::Malformed { at: 40, .. })));
         assert!(matches!(decode(&[0xff, 0xff, 0]), Err(FormatError::Malformed { at: 3, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn changed_and_cut_files_are_safe(at in any::<prop::sample::Index>(), byte in any::<u8>(), end in any::<prop::sample::Index>()) {
+            let mut bytes = file();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            for bytes in [&bytes[..], &bytes[..end.index(bytes.len())]] {
+                if let Ok(view) = decode(bytes) {
+                    let mut view = view;
+                    view.version = carnet_protocol::spectrum::VERSION;
+                    prop_assert!(view.to_cbor().is_ok());
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! IEC 61455 (1455): records of 70 characters that begin with `A004`; 58 of header, then five channels a record.
 
-use carnet_protocol::spectrum::{Calibration, MAX_CHANNELS, Measurement, SpectrumView};
+use carnet_protocol::spectrum::{Calibration, MAX_CHANNELS, Measurement, Pair, SpectrumView};
 
 use super::builder::{Builder, coefficients};
 use super::text::{RowBuilder, moment, number, short};
@@ -14,6 +14,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SpectrumView, FormatError> {
     let mut builder = Builder::default();
     let mut measurement = Measurement { sample: 1, ..Measurement::default() };
     let mut row = RowBuilder::new();
+    let mut points: Vec<Pair> = Vec::new();
     let (mut at, mut declared, mut read, mut title) = (0, 0, 0, Vec::new());
     for (record, line) in bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).enumerate() {
         let bad = |what: &str| FormatError::malformed(Format::Iec, at, format!("{what}, in record {}", record + 1));
@@ -43,6 +44,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SpectrumView, FormatError> {
                 }
             }
             6..=9 => title.extend([body.trim_ascii(), b" "].concat()),
+            // Energies and channels of the lines that the calibration was made with.
+            11..=22 => {
+                let values: Vec<_> = fields.iter().filter_map(|field| number(field)).collect();
+                let pairs = values.chunks_exact(2).map(|pair| Pair(pair[1], pair[0]));
+                points.extend(pairs.filter(|pair| pair.0.value() != 0.0 || pair.1.value() != 0.0));
+            }
             1..=HEADER => {}
             _ => {
                 let values: Option<Vec<_>> = fields.iter().map(|field| number(field)).collect();
@@ -62,6 +69,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SpectrumView, FormatError> {
         return Err(FormatError::malformed(Format::Iec, bytes.len(), "the file ends before its channels do"));
     }
     measurement.title = short(&title);
+    points.sort_by(|a, b| a.0.value().total_cmp(&b.0.value()));
+    if measurement.calibration.is_none() && points.len() > 1 {
+        measurement.calibration = Some(builder.calibration(b"points", Calibration { points: Some(points), ..Calibration::default() })?);
+    }
     measurement.gamma = row.finish().map_err(|what| FormatError::malformed(Format::Iec, bytes.len(), what))?;
     builder.push(measurement)?;
     Ok(builder.view)

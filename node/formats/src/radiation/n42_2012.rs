@@ -46,6 +46,8 @@ struct Part {
     counts: Option<carnet_protocol::spectrum::Row>,
     counted_zeroes: bool,
     references: Vec<u8>,
+    /// Whether its own ID says that it counts neutrons.
+    neutron: bool,
 }
 
 struct State {
@@ -109,7 +111,8 @@ impl State {
                 references.push(0);
                 references.extend_from_slice(&value(b"FWHMCalibrationReference")?);
                 let measurement = Measurement { sample: self.sample, detector, ..Measurement::default() };
-                self.part = Part { measurement, references, ..Part::default() };
+                let neutron = tag == Tag::GrossCounts && category(&value(b"id")?) == Some(Category::Neutron);
+                self.part = Part { measurement, references, neutron, ..Part::default() };
             }
             Tag::ChannelData => {
                 self.part.counted_zeroes = counted_zeroes(&value(b"compressionCode")?)?;
@@ -218,8 +221,9 @@ impl State {
     }
 
     fn end_part(&mut self, tag: Tag) -> Result<(), FormatError> {
-        let Part { mut measurement, counts, references, .. } = std::mem::take(&mut self.part);
-        let neutron = self.builder.category(measurement.detector) == Some(Category::Neutron);
+        let Part { mut measurement, counts, references, neutron, .. } = std::mem::take(&mut self.part);
+        // A detector of both kinds is declared as gamma: then the ID of its gross counts says "neutron".
+        let neutron = neutron || self.builder.category(measurement.detector) == Some(Category::Neutron);
         match (tag, counts) {
             (Tag::Spectrum | Tag::GrossCounts, Some(row)) if neutron => measurement.neutrons = not_negative(row.total()),
             (Tag::Spectrum | Tag::GrossCounts, Some(row)) => measurement.gamma = Some(row),
@@ -235,8 +239,8 @@ impl State {
 
     fn finish(mut self) -> Result<SpectrumView, FormatError> {
         // A file without references and with one calibration means that one.
-        let energies = self.calibrations.values().filter(|raw| raw.widths.is_empty());
-        let only = if energies.clone().count() == 1 { energies.cloned().next() } else { None };
+        let mut energies = self.calibrations.values().filter(|raw| raw.widths.is_empty());
+        let only = if energies.clone().count() == 1 { energies.next().cloned() } else { None };
         let mut meant: Vec<Option<u32>> = vec![None; self.references.len()];
         let mut references: Vec<(Vec<u8>, u32)> = std::mem::take(&mut self.references).into_iter().collect();
         // In the order of the file, so that the view does not depend on the hash map.

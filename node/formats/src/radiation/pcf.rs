@@ -98,6 +98,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SpectrumView, FormatError> {
     if builder.view.measurements.is_empty() {
         return Err(bad(bytes.len(), "there is no spectrum"));
     }
+    // Titles name the background; what stands beside one is what was inspected.
+    let measurements = &mut builder.view.measurements;
+    if measurements.iter().any(|m| m.class == MeasurementClass::Background) {
+        let unsaid = measurements.iter_mut().filter(|m| m.class == MeasurementClass::NotSpecified);
+        unsaid.for_each(|m| m.class = MeasurementClass::Foreground);
+    }
     Ok(builder.view)
 }
 
@@ -187,12 +193,13 @@ fn vax_time(text: &[u8]) -> Option<Moment> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use proptest::prelude::*;
 
     /// A small valid file: one background of 64 channels with a fraction of a count.
-    pub(in super::super) fn file() -> Vec<u8> {
+    fn file() -> Vec<u8> {
         let mut bytes = vec![2, 0];
         bytes.extend(b"DHS");
         bytes.resize(BLOCK, b' ');
@@ -226,5 +233,21 @@ pub(super) mod tests {
         let mut huge = file.clone();
         huge[BLOCK + 252..BLOCK + 256].copy_from_slice(&i32::MAX.to_le_bytes());
         assert!(matches!(decode(&huge), Err(FormatError::Malformed { at: 508, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn changed_and_cut_files_are_safe(at in any::<prop::sample::Index>(), byte in any::<u8>(), end in any::<prop::sample::Index>()) {
+            let mut bytes = file();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            for bytes in [&bytes[..], &bytes[..end.index(bytes.len())]] {
+                if let Ok(view) = decode(bytes) {
+                    let mut view = view;
+                    view.version = carnet_protocol::spectrum::VERSION;
+                    prop_assert!(view.to_cbor().is_ok());
+                }
+            }
+        }
     }
 }

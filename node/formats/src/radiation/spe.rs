@@ -17,8 +17,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SpectrumView, FormatError> {
         match name {
             "SPEC_ID" => measurement.title = short(body).filter(|title| !title.starts_with("No sample description")),
             "SPEC_REM" => {
-                let after = |label: &[u8]| lines(body).find_map(|(_, line)| line.strip_prefix(label).and_then(short));
-                detector.description = after(b"DETDESC#");
+                detector.description = lines(body).find_map(|(_, line)| line.strip_prefix(b"DETDESC#").and_then(short));
             }
             "DATE_MEA" => {
                 let start = first_line(body).and_then(date);

@@ -24,7 +24,14 @@ macro_rules! tags {
 
         impl Tag {
             fn of(name: &[u8]) -> Self {
-                $(if name == tags!(@text $name $($text)?).as_bytes() { return Self::$name; })*
+                let (Some(first), Some(last)) = (name.first(), name.last()) else { return Self::Other };
+                // Length and ends tell nearly all names apart before their bytes are compared.
+                $({
+                    const NAME: &[u8] = tags!(@text $name $($text)?).as_bytes();
+                    if name.len() == NAME.len() && *first == NAME[0] && *last == NAME[NAME.len() - 1] && name == NAME {
+                        return Self::$name;
+                    }
+                })*
                 Self::Other
             }
         }
@@ -191,7 +198,7 @@ impl<'a> Xml<'a> {
             }
             self.seen_root = true;
             self.prefix = prefix.to_vec();
-        } else if prefix != self.prefix {
+        } else if prefix.len() != self.prefix.len() || (!prefix.is_empty() && prefix != self.prefix) {
             self.skipped = 1;
             return Ok(None);
         }

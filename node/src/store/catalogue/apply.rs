@@ -58,7 +58,7 @@ async fn append_own(
     if maker.administration != us || maker.log != origin {
         return Err(AppendError::NotOurs { id: record.id() });
     }
-    if let Some(held) = held(conn, record, us, at).await? {
+    if let Some(held) = held(conn, record, us, at, None).await? {
         return Ok(held);
     }
     if let Some(native) = own.native_sha256 {
@@ -94,7 +94,7 @@ async fn append_partner(
     progress: &mut Progress,
 ) -> Result<Appended, AppendError> {
     let record = &partner.record;
-    if let Some(held) = held(conn, record, partner.from, at).await? {
+    if let Some(held) = held(conn, record, partner.from, at, Some(&partner.proof)).await? {
         return Ok(held);
     }
     let row = Row {
@@ -120,6 +120,7 @@ async fn held(
     record: &Verified<Record>,
     sender: Country,
     at: Timestamp,
+    proof: Option<&[u8]>,
 ) -> Result<Option<Appended>, AppendError> {
     let id = record.id();
     let row: Option<(i64, Option<i64>, Vec<u8>)> =
@@ -130,7 +131,7 @@ async fn held(
         return known(id, seq, log_index, Fate::Known).map(Some);
     }
     sqlx::query(
-        "INSERT INTO equivocations (id, first_entry, second_entry, second, sender, seen) VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO equivocations (id, first_entry, second_entry, second, sender, seen, proof) VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT DO NOTHING",
     )
     .bind(id.as_bytes())
@@ -139,6 +140,7 @@ async fn held(
     .bind(record.bytes())
     .bind(sender.as_str())
     .bind(at.0)
+    .bind(proof)
     .execute(conn)
     .await?;
     known(id, seq, log_index, Fate::Equivocation).map(Some)

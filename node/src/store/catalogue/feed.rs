@@ -9,6 +9,9 @@ use super::Catalogue;
 use super::error::{ReadError, StorageFault};
 use super::row::{digest, from_sql, to_sql};
 
+/// Releases of one record to one partner that are read.
+const MAX_RELEASES: i64 = 64;
+
 /// One entry of a partner's feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedItem {
@@ -95,28 +98,40 @@ impl Catalogue {
         Ok(from_sql(seq.unwrap_or(0))?)
     }
 
-    /// The newest release of `record` to `to` that `maker` has not taken back. `maker` is the record's maker, and who asks must
-    /// have read it from the record: anybody can sign a release of what is not theirs. Whether it has ended is the caller's to see.
+    /// The newest release of `record` to `to` that `maker` has not taken back; as [`Catalogue::releases`].
     ///
     /// # Errors
     /// The database.
     pub async fn released(&self, record: Digest, to: Country, maker: Country) -> Result<Option<Released>, ReadError> {
-        let row: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        Ok(self.releases(record, to, maker).await?.into_iter().next())
+    }
+
+    /// The releases of `record` to `to` that `maker` has not taken back, newest first, at most [`MAX_RELEASES`]. `maker` is the
+    /// record's maker, and who asks must have read it from the record: anybody can sign a release of what is not theirs. Whether
+    /// one has ended is the caller's to see; one that has ended takes nothing from the others.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn releases(&self, record: Digest, to: Country, maker: Country) -> Result<Vec<Released>, ReadError> {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
             "SELECT r.release, s.signed FROM releases r JOIN records s ON s.id = r.release
-             WHERE r.record = $1 AND r.recipient = $2 AND r.maker = $3 AND r.withdrawn = 0 ORDER BY s.seq DESC LIMIT 1",
+             WHERE r.record = $1 AND r.recipient = $2 AND r.maker = $3 AND r.withdrawn = 0 ORDER BY s.seq DESC LIMIT $4",
         )
         .bind(record.as_bytes())
         .bind(to.as_str())
         .bind(maker.as_str())
-        .fetch_optional(&mut *self.reader().await?)
+        .bind(MAX_RELEASES)
+        .fetch_all(&mut *self.reader().await?)
         .await?;
-        let Some((id, signed)) = row else { return Ok(None) };
-        // The row was written from the verified record; its bytes are read again rather than a second spelling of them.
-        let signed = Signed::<Record>::parse(&signed).map_err(|fault| StorageFault::corrupt(fault.to_string()))?;
-        match signed.claimed().view() {
-            Ok(Content::Release(release)) if signed.id() == digest(&id)? => Ok(Some(Released { id: signed.id(), release })),
-            _ => Err(StorageFault::corrupt("a release does not lead to a release record").into()),
-        }
+        let released = |(id, signed): (Vec<u8>, Vec<u8>)| {
+            // The row was written from the verified record; its bytes are read again rather than a second spelling of them.
+            let signed = Signed::<Record>::parse(&signed).map_err(|fault| StorageFault::corrupt(fault.to_string()))?;
+            match signed.claimed().view() {
+                Ok(Content::Release(release)) if signed.id() == digest(&id)? => Ok(Released { id: signed.id(), release }),
+                _ => Err(StorageFault::corrupt("a release does not lead to a release record")),
+            }
+        };
+        Ok(rows.into_iter().map(released).collect::<Result<_, StorageFault>>()?)
     }
 
     /// Whether a record is in a partner's feed and was not withdrawn from it.

@@ -56,6 +56,8 @@ pub struct Equivocation {
     pub sender: Country,
     /// When they came.
     pub seen: Timestamp,
+    /// The proof (CBOR) that the maker's log holds them too; none for a form of our own.
+    pub proof: Option<Vec<u8>>,
 }
 
 impl Catalogue {
@@ -119,12 +121,12 @@ impl Catalogue {
     /// The database.
     pub async fn equivocations(&self) -> Result<Vec<Equivocation>, ReadError> {
         let rows: Vec<EquivocationRow> =
-            sqlx::query_as("SELECT id, first_entry, second, sender, seen FROM equivocations ORDER BY seen DESC LIMIT $1")
+            sqlx::query_as("SELECT id, first_entry, second, sender, seen, proof FROM equivocations ORDER BY seen DESC LIMIT $1")
                 .bind(i64::from(super::MAX_LISTING))
                 .fetch_all(&mut *self.reader().await?)
                 .await?;
-        let found = rows.into_iter().map(|(id, first, second, sender, seen)| {
-            Ok(Equivocation { id: digest(&id)?, first: digest(&first)?, second, sender: country(&sender)?, seen: Timestamp(seen) })
+        let found = rows.into_iter().map(|(id, first, second, sender, seen, proof)| {
+            Ok(Equivocation { id: digest(&id)?, first: digest(&first)?, second, sender: country(&sender)?, seen: Timestamp(seen), proof })
         });
         Ok(found.collect::<Result<_, StorageFault>>()?)
     }
@@ -158,7 +160,7 @@ impl Catalogue {
     }
 }
 
-type EquivocationRow = (Vec<u8>, Vec<u8>, Vec<u8>, String, i64);
+type EquivocationRow = (Vec<u8>, Vec<u8>, Vec<u8>, String, i64, Option<Vec<u8>>);
 type IntentRow = (String, Vec<u8>, i64, i64, Vec<u8>, Option<String>, i64);
 
 fn intent((staging, record, idx, size, root, partner, created): IntentRow) -> Result<Intent, StorageFault> {

@@ -171,8 +171,11 @@ impl StagedPayload {
         let staged = self.clone();
         blocking(move || staged.inner.sync()).await?;
         let Inner { store, id, what, .. } = &*self.inner;
-        store.publish(*id, what.record, what.index).await?;
-        Ok(*what)
+        match store.publish(*id, what.record, what.index).await {
+            // Two processes may have resumed the same file. Whoever published it had synced it, whole.
+            Err(_) if !self.inner.path.exists() && store.holds(what.record, what.index) => Ok(*what),
+            published => published.map(|()| *what),
+        }
     }
 
     /// Removes the staging file. The caller ends the intent after.

@@ -6,7 +6,7 @@ use super::{Checked, containers, payload_index};
 use crate::cbor::Real;
 use crate::digest::Digest;
 use crate::image::{MAX_SAMPLES, MAX_SIDE, MAX_STORED_BITS, MIN_STORED_BITS};
-use crate::limits::MAX_LIST;
+use crate::limits::{MAX_AXES, MAX_LIST};
 use crate::reason::{Fault, Reason};
 use crate::record::{bounded, name};
 use crate::time::Timestamp;
@@ -208,7 +208,7 @@ pub struct SignalAxis {
 impl Checked for Series {
     fn check(&self, payloads: usize) -> Result<(), Fault> {
         name("source format", &self.source)?;
-        bounded("axes", self.axes.len(), 8)?;
+        bounded("axes", self.axes.len(), MAX_AXES)?;
         self.axes.iter().try_for_each(|axis| name("axis", &axis.name).and(name("unit", &axis.unit)))?;
         containers(&self.containers)?;
         payload_index(self.payload, payloads)

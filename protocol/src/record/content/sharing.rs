@@ -6,7 +6,7 @@ use super::Checked;
 use crate::digest::Digest;
 use crate::identifier::Country;
 use crate::limits::{MAX_LIST, MAX_PAYLOADS};
-use crate::reason::Fault;
+use crate::reason::{Fault, Reason};
 use crate::record::{bounded, name};
 use crate::time::Timestamp;
 
@@ -34,8 +34,10 @@ pub struct Release {
 impl Checked for Release {
     fn check(&self, _: usize) -> Result<(), Fault> {
         bounded("payloads of a release", self.payloads.len(), MAX_PAYLOADS)?;
+        ascending(&self.payloads)?;
         bounded("personal fields of a release", self.personal.len(), MAX_LIST)?;
-        self.personal.iter().try_for_each(|field| name("personal field", field))
+        self.personal.iter().try_for_each(|field| name("personal field", field))?;
+        ascending(&self.personal)
     }
 }
 
@@ -96,6 +98,16 @@ pub struct Received {
 impl Checked for Receipt {
     fn check(&self, _: usize) -> Result<(), Fault> {
         bounded("records of a receipt", self.received.len(), MAX_LIST)?;
-        self.received.iter().try_for_each(|received| bounded("payloads of a receipt", received.payloads.len(), MAX_PAYLOADS))
+        self.received.iter().try_for_each(|received| {
+            bounded("payloads of a receipt", received.payloads.len(), MAX_PAYLOADS)?;
+            ascending(&received.payloads)
+        })
     }
+}
+
+fn ascending<T: Ord>(entries: &[T]) -> Result<(), Fault> {
+    if entries.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    Err(Fault::new(Reason::RecordContent, "indexes of payloads and names of personal fields must ascend and differ"))
 }
