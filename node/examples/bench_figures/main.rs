@@ -19,7 +19,7 @@ fn main() {
     let rounds = |usual: usize| words.get(1).map_or(usual, |text| text.parse().unwrap());
     let printed = match words.first().copied().unwrap_or_default() {
         "bulk-send" | "bulk-receive" => return bulk::end(&words),
-        "read-events" => return import::baseline(words[1].as_ref()),
+        "read-events" => return import::baseline(&words[1..]),
         "transfer-cpu" => transfer::costs(rounds(7)),
         "transfer-memory" => transfer::resident(),
         "transfer-anchors" => transfer::seconds(),

@@ -18,8 +18,8 @@ use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::tls;
 use super::transport::MAX_STREAMS;
+use super::{tls, transport};
 use crate::clock;
 use crate::node::Node;
 
@@ -130,6 +130,7 @@ impl Link {
             return Err(misbehaved(&connection, fault));
         }
         node.learn(partner, &theirs).await?;
+        transport::fit(&connection);
         let (told, head) = watch::channel(theirs.head);
         tokio::spawn(listen(connection.clone(), receive, told));
         tokio::spawn(tell(node.clone(), connection.clone(), send, partner));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, ConnectError, Connecting, ConnectionError, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig, ServerConfig,
+    ClientConfig, ConnectError, Connecting, Connection, ConnectionError, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig, ServerConfig,
     TransportConfig, VarInt,
 };
 
@@ -22,8 +22,13 @@ pub const MAX_CONNECTIONS: usize = 256;
 const MAX_INCOMING: usize = 64;
 /// What one stream may have in flight.
 const STREAM_WINDOW: u32 = 8 << 20;
-/// What one connection may have in flight, each way: enough for 1 Gbit/s over 150 ms, and a bound on memory.
-const CONNECTION_WINDOW: u32 = 32 << 20;
+/// What one connection may have in flight, each way, on a short path. What is on its way or unread when a process dies is fetched
+/// again, so it is little: with four streams, less than a chunk each.
+const SHORT_WINDOW: u32 = 3 << 20;
+/// The same on a long path: enough for 1 Gbit/s over 150 ms, and a bound on memory.
+const LONG_WINDOW: u32 = 32 << 20;
+/// Bytes a second that the window lets through: 1 Gbit/s, twice, so that a lost packet does not stop the rest.
+const WINDOW_RATE: f64 = 2.0 * 125e6;
 /// Silence after which a connection is dead.
 const IDLE: Duration = Duration::from_secs(30);
 /// A connection is renewed after this, so that a certificate that expired or was revoked does not go on.
@@ -67,13 +72,20 @@ pub fn limits(remote: IpAddr) -> Arc<TransportConfig> {
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
-        .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
+        .receive_window(VarInt::from_u32(SHORT_WINDOW))
         .send_window(u64::from(STREAM_WINDOW))
         .max_idle_timeout(IDLE.try_into().ok())
         .keep_alive_interval(Some(IDLE / 3))
         .enable_segmentation_offload(!local)
         .mtu_discovery_config(Some(discovery));
     Arc::new(config)
+}
+
+/// Fits what may be in flight to the length of the path, as it is measured now.
+pub fn fit(connection: &Connection) {
+    // A number too large for the type becomes its largest one, and then the bound.
+    let window = (connection.rtt().as_secs_f64() * WINDOW_RATE) as u32;
+    connection.set_receive_window(VarInt::from_u32(window.clamp(SHORT_WINDOW, LONG_WINDOW)));
 }
 
 /// Asks for large buffers. The kernel gives what it allows; less is slower, not wrong.
