@@ -15,11 +15,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use carnet::peer::{tls, transport};
+use quinn::congestion::{BbrConfig, ControllerFactory, CubicConfig, NewRenoConfig};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{Endpoint, EndpointConfig, RecvStream, TokioRuntime};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::link::{Link, NEAR, ROUTER};
 use super::nodes::{Running, command};
 
 const CHUNK: usize = 1 << 20;
@@ -33,20 +35,33 @@ pub struct Spent {
     pub seconds: f64,
 }
 
-/// Runs sender and receiver, each in its namespace if one is named. With a folder, the receiver works and writes there.
-pub fn measure(mib: usize, host: &str, namespaces: [Option<&str>; 2], folder: Option<&Path>) -> Spent {
-    let ours = std::env::current_exe().unwrap();
-    let mut send = command(namespaces[0], &ours);
+/// Runs sender and receiver on loopback. With a folder, the receiver works and writes there.
+pub fn measure(mib: usize, folder: Option<&Path>) -> Spent {
+    let (sender, address, certificate) = sender(mib, "127.0.0.1", None);
+    received(sender, &[&address, &certificate, &mib.to_string()], None, folder)
+}
+
+/// Runs sender and receiver at the ends of a long link.
+pub fn over(link: &Link, mib: usize, path: [u64; 3]) -> Spent {
+    let (sender, address, certificate) = sender(mib, NEAR, Some(&link.near));
+    let (_relay, relayed) = link.relay(&format!("{ROUTER}:0"), &address, path);
+    received(sender, &[&relayed, &certificate, &mib.to_string()], Some(&link.far), None)
+}
+
+/// Starts the sender; gives it, its address and its certificate.
+fn sender(mib: usize, host: &str, namespace: Option<&str>) -> (Running, String, String) {
+    let mut send = command(namespace, &std::env::current_exe().unwrap());
     send.args(["bulk-send", host, &mib.to_string()]).stdout(Stdio::piped());
     let mut sender = Running(send.spawn().unwrap());
     let mut line = String::new();
     BufReader::new(sender.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let (address, certificate) = line.trim().split_once(' ').unwrap();
-    let mut receive = command(namespaces[1], &ours);
-    receive.args(["bulk-receive", address, certificate, &mib.to_string()]).stdout(Stdio::piped());
-    if let Some(folder) = folder {
-        receive.arg(folder);
-    }
+    (sender, address.to_owned(), certificate.to_owned())
+}
+
+fn received(mut sender: Running, words: &[&str], namespace: Option<&str>, folder: Option<&Path>) -> Spent {
+    let mut receive = command(namespace, &std::env::current_exe().unwrap());
+    receive.arg("bulk-receive").args(words).args(folder).stdout(Stdio::piped());
     let mut receiver = Running(receive.spawn().unwrap());
     let mut seconds = String::new();
     BufReader::new(receiver.0.stdout.take().unwrap()).read_line(&mut seconds).unwrap();
@@ -76,6 +91,22 @@ fn endpoint(address: SocketAddr, server: Option<quinn::ServerConfig>) -> Endpoin
     Endpoint::new(config, server, socket, Arc::new(TokioRuntime)).unwrap()
 }
 
+/// The node's own limits. `BENCH_CONTROLLER` tries another congestion controller than the node's.
+fn limits(address: SocketAddr) -> Arc<quinn::TransportConfig> {
+    let mut limits = transport::limits(address.ip());
+    let config = Arc::get_mut(&mut limits).unwrap();
+    let controller: Option<Arc<dyn ControllerFactory + Send + Sync>> = match std::env::var("BENCH_CONTROLLER").as_deref() {
+        Ok("bbr") => Some(Arc::new(BbrConfig::default())),
+        Ok("cubic") => Some(Arc::new(CubicConfig::default())),
+        Ok("reno") => Some(Arc::new(NewRenoConfig::default())),
+        _ => None,
+    };
+    if let Some(controller) = controller {
+        config.congestion_controller_factory(controller);
+    }
+    limits
+}
+
 async fn send(host: &str, mib: usize) {
     let made = rcgen::generate_simple_self_signed(vec!["bench".into()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
@@ -87,7 +118,7 @@ async fn send(host: &str, mib: usize) {
         .unwrap();
     let address = SocketAddr::new(host.parse().unwrap(), 0);
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
-    config.transport_config(transport::limits(address.ip()));
+    config.transport_config(limits(address));
     let endpoint = endpoint(address, Some(config));
     let hex: String = made.cert.der().iter().map(|byte| format!("{byte:02x}")).collect();
     println!("{} {hex}", endpoint.local_addr().unwrap());
@@ -120,10 +151,11 @@ async fn receive(address: SocketAddr, certificate: Vec<u8>, mib: usize, folder: 
         .with_root_certificates(roots)
         .with_no_client_auth();
     let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-    config.transport_config(transport::limits(address.ip()));
+    config.transport_config(limits(address));
     let endpoint = endpoint(SocketAddr::from(([0, 0, 0, 0], 0)), None);
     let begun = Instant::now();
     let connection = endpoint.connect_with(config, address, "bench").unwrap().await.unwrap();
+    transport::fit(&connection);
     let mut drains = Vec::new();
     for number in 0..STREAMS {
         let (mut ask, stream) = connection.open_bi().await.unwrap();

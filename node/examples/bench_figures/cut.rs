@@ -5,14 +5,11 @@
 //! took beyond what an uncut fetch takes was fetched twice: chunks in pieces, chunks on the wire, chunks in buffers, and one more
 //! handshake.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use carnet::peer::fetch::STREAMS;
-use carnet::peer::transport;
 use super::nodes::{Site, ground, median, noise_file, rounded};
+use super::relay::{Path, Relay};
 use serde_json::{Value, json};
 
 const PAYLOAD_MIB: usize = 256;
@@ -22,76 +19,11 @@ const CUTS: [f64; 9] = [0.001, 0.02, 0.11, 0.27, 0.43, 0.5, 0.66, 0.83, 0.97];
 /// Where the wire goes silent instead.
 const SILENCES: [f64; 2] = [0.31, 0.77];
 
-/// A relay between the fetching node and the serving one.
-struct Relay {
-    address: SocketAddr,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    /// Bytes that reached the fetching node.
-    delivered: AtomicU64,
-    /// Past this count nothing goes through any more.
-    limit: AtomicU64,
-}
-
-impl Relay {
-    fn start(server: SocketAddr) -> Self {
-        let front = socket();
-        let address = front.local_addr().unwrap();
-        let shared = Arc::new(Shared { delivered: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) });
-        let (back, client) = (socket(), Arc::new(Mutex::new(None::<SocketAddr>)));
-        let (front_out, back_in, known) = (front.try_clone().unwrap(), back.try_clone().unwrap(), Arc::clone(&client));
-        let counted = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 1 << 16];
-            loop {
-                let Ok(size) = back_in.recv(&mut buffer) else { continue };
-                let Some(client) = *known.lock().unwrap() else { continue };
-                if counted.delivered.load(Ordering::Relaxed) >= counted.limit.load(Ordering::Relaxed) {
-                    continue;
-                }
-                if front_out.send_to(&buffer[..size], client).is_ok() {
-                    counted.delivered.fetch_add(size as u64, Ordering::Relaxed);
-                }
-            }
-        });
-        let silenced = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 1 << 16];
-            loop {
-                let Ok((size, from)) = front.recv_from(&mut buffer) else { continue };
-                *client.lock().unwrap() = Some(from);
-                if silenced.delivered.load(Ordering::Relaxed) < silenced.limit.load(Ordering::Relaxed) {
-                    // A datagram that the kernel refuses is a lost datagram.
-                    let _ = back.send_to(&buffer[..size], server);
-                }
-            }
-        });
-        Self { address, shared }
-    }
-
-    fn begin(&self) {
-        self.shared.delivered.store(0, Ordering::Relaxed);
-        self.shared.limit.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    fn delivered(&self) -> f64 {
-        self.shared.delivered.load(Ordering::Relaxed) as f64
-    }
-}
-
-fn socket() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    transport::enlarge(&socket);
-    socket
-}
-
 pub fn again() -> Value {
     let folder = ground("cut");
     let from = Site::init(folder.path().join("from"), "NL", "127.0.0.1", None);
     let to = Site::init(folder.path().join("to"), "BE", "127.0.0.1", None);
-    let relay = Relay::start(from.quic.parse().unwrap());
+    let relay = Relay::start("127.0.0.1:0".parse().unwrap(), from.quic.parse().unwrap(), Path::default());
     from.pin(&to, None);
     to.pin(&from, Some(&relay.address.to_string()));
     let file = folder.path().join("payload");
@@ -130,7 +62,7 @@ pub fn again() -> Value {
             assert!(!fetching.0.wait().unwrap().success(), "killed too late");
             std::thread::sleep(Duration::from_millis(300));
         } else {
-            relay.shared.limit.store(at, Ordering::Relaxed);
+            relay.silent_after(at);
             assert!(!fetching.0.wait().unwrap().success(), "a fetch without a wire cannot end well");
         }
         let first = relay.delivered();

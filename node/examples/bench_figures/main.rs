@@ -10,6 +10,7 @@ mod cut;
 mod import;
 mod link;
 mod nodes;
+mod relay;
 mod transfer;
 mod wan;
 
@@ -19,6 +20,7 @@ fn main() {
     let rounds = |usual: usize| words.get(1).map_or(usual, |text| text.parse().unwrap());
     let printed = match words.first().copied().unwrap_or_default() {
         "bulk-send" | "bulk-receive" => return bulk::end(&words),
+        "relay" => return relay::run(&words[1..]),
         "read-events" => return import::baseline(&words[1..]),
         "transfer-cpu" => transfer::costs(rounds(7)),
         "transfer-memory" => transfer::resident(),

@@ -83,9 +83,9 @@ pub fn costs(rounds: usize) -> Value {
         let folder = pair.folder.path().join("bare");
         std::fs::create_dir(&folder).unwrap();
         settle();
-        let worked = bulk::measure(PAYLOADS * PAYLOAD_MIB, "127.0.0.1", [None, None], Some(&folder));
+        let worked = bulk::measure(PAYLOADS * PAYLOAD_MIB, Some(&folder));
         std::fs::remove_dir_all(folder).unwrap();
-        quinn.push(bulk::measure(PAYLOADS * PAYLOAD_MIB, "127.0.0.1", [None, None], None).cpu);
+        quinn.push(bulk::measure(PAYLOADS * PAYLOAD_MIB, None).cpu);
         let transfer = transfer(&pair, &serving);
         ours.push(transfer.sending + transfer.receiving);
         parts.push([transfer.sending, transfer.receiving]);
