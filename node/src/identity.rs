@@ -26,6 +26,14 @@ pub enum IdentityError {
         /// Why.
         source: std::io::Error,
     },
+    /// Others may read a private key.
+    #[error("{path} has mode {mode:o}: others may read this private key. Make it 600, and think about whether it must be replaced")]
+    Mode {
+        /// Which file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// A key file holds no usable key.
     #[error("{path}: {source}")]
     Key {
@@ -118,7 +126,7 @@ impl Identity {
         let records = Signer { key: key(home, "record", &record_leaf, &records_path, &random)?, chain: records_chain };
         let checkpoints = Signer { key: key(home, "log", &log_leaf, &log_path, &random)?, chain: log_chain };
         let tls_file = home.keys().join("tls.key");
-        let tls_key = pkcs8(&read(&tls_file)?).ok_or(IdentityError::Mismatch { path: tls_path.clone() })?;
+        let tls_key = pkcs8(&read_secret(&tls_file)?).ok_or(IdentityError::Mismatch { path: tls_path.clone() })?;
 
         let (claims, log_claims, tls_claims) = (record_leaf.claims(), log_leaf.claims(), tls_leaf.claims());
         let one_node = claims.node == log_claims.node && claims.node == tls_claims.node;
@@ -148,7 +156,7 @@ impl Identity {
     /// A file that cannot be read any more.
     pub fn checkpoint_key(&self, home: &Home) -> Result<SigningKey, IdentityError> {
         let path = home.keys().join("log.key");
-        SigningKey::from_pkcs8_pem(&read(&path)?, &self.random).map_err(|source| IdentityError::Key { path, source })
+        SigningKey::from_pkcs8_pem(&read_secret(&path)?, &self.random).map_err(|source| IdentityError::Key { path, source })
     }
 
     /// The private key of the node certificate, for rustls.
@@ -179,7 +187,7 @@ fn load_revocations(home: &Home, root: &Root, issuers: &[Vec<u8>], revocations: 
 
 fn key(home: &Home, name: &str, leaf: &Leaf, chain: &Path, random: &SystemRandom) -> Result<SigningKey, IdentityError> {
     let path = home.keys().join(name).with_extension("key");
-    let key = SigningKey::from_pkcs8_pem(&read(&path)?, random).map_err(|source| IdentityError::Key { path, source })?;
+    let key = SigningKey::from_pkcs8_pem(&read_secret(&path)?, random).map_err(|source| IdentityError::Key { path, source })?;
     if key.public().spki() != leaf.claims().public_key.spki() {
         return Err(IdentityError::Mismatch { path: chain.to_owned() });
     }
@@ -194,4 +202,33 @@ fn pkcs8(pem_text: &[u8]) -> Option<PrivatePkcs8KeyDer<'static>> {
 /// Reads a small file; nothing in a node's folder but the store has more than a megabyte.
 fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
     std::fs::read(path).map_err(|source| IdentityError::Read { path: path.to_owned(), source })
+}
+
+/// Reads a private key, as strictly as the key that wraps the keys at rest is read.
+fn read_secret(path: &Path) -> Result<Vec<u8>, IdentityError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let about = std::fs::metadata(path).map_err(|source| IdentityError::Read { path: path.to_owned(), source })?;
+    match about.permissions().mode() & 0o7777 {
+        mode if mode & 0o077 != 0 => Err(IdentityError::Mode { path: path.to_owned(), mode }),
+        _ => read(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_private_key_that_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tls.key");
+        std::fs::write(&path, b"key").unwrap();
+        for (mode, good) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read_secret(&path).is_ok(), good, "{mode:o}");
+        }
+    }
 }

@@ -205,8 +205,12 @@ async fn honest(link: &Link, asked: &Asked) -> Vec<Frame> {
     let mut frames = Vec::new();
     match asked {
         Asked::Feed { after, limit } => {
-            let page = node.feed_page(partner, *after, *limit).await.unwrap();
-            frames.extend(page.groups.into_iter().flat_map(carnet_protocol::wire::Group::into_frames));
+            let page = node.catalogue().feed_after(partner, *after, *limit).await.unwrap();
+            for item in &page.items {
+                if let Some(group) = node.group_for(partner, item.record).await.unwrap() {
+                    frames.extend(group.into_frames());
+                }
+            }
             frames.push(Frame::of(FrameKind::End, &End { cursor: Some(page.cursor), head: Some(page.head) }));
         }
         Asked::Record(id) => {

@@ -1,5 +1,7 @@
 //! What partners send: stored with proof, acknowledged by our own receipt in our own log.
 
+use std::collections::HashSet;
+
 use carnet_protocol::digest::Digest;
 use carnet_protocol::identifier::Country;
 use carnet_protocol::log::{Checkpoint, LogProof, SignedNote};
@@ -8,6 +10,7 @@ use carnet_protocol::pki::{Added, ChainFault, Revocations, Role, Root, validate}
 use carnet_protocol::record::{Content, Handling, PayloadRef, Receipt, Received, Release};
 use carnet_protocol::session::Arrival;
 use carnet_protocol::signed::Signed;
+use carnet_protocol::time::DAY;
 use carnet_protocol::wire::{Group, Hello};
 
 use super::{Draft, Node};
@@ -17,17 +20,21 @@ use crate::store::incoming::Incoming;
 use crate::store::openings;
 use crate::store::payloads::{RecordKey, Resumed, SMALL_PAYLOAD, StagingId};
 
+/// An import that has not ended after this long ended with its process.
+const CUT_OFF: i64 = 7 * DAY;
+
 impl Node {
-    /// Learns what a hello brings: the partner's log key, if its root certifies it, and newer revocation lists.
+    /// Learns what a hello brings: the partner's log key, if its root certifies it, and newer revocation lists, of the authorities
+    /// that issued the log's key or `node`, the chain of the partner's node certificate.
     ///
     /// # Errors
     /// A log key that is not good, or a catalogue that cannot be written.
-    pub async fn learn(&self, partner: Country, hello: &Hello) -> anyhow::Result<()> {
+    pub async fn learn(&self, partner: Country, hello: &Hello, node: &[&[u8]]) -> anyhow::Result<()> {
         // One at a time: of two hellos the older list must not win, and a partner that is removed meanwhile must not come back.
         let _turn = self.trust_turn().await;
         let Some(pinned) = self.trust().of(partner) else { anyhow::bail!("{partner} is no partner any more") };
         let chain: Vec<&[u8]> = hello.log.chain.iter().map(|certificate| certificate.as_slice()).collect();
-        let issuers = [chain.iter().skip(1).map(|issuer| issuer.to_vec()).collect()];
+        let issuers = [&chain, node].map(|chain| chain.iter().skip(1).map(|issuer| issuer.to_vec()).collect());
         let (mut revocations, mut newer) = (pinned.revocations.clone(), false);
         for der in &hello.crls {
             match add_list(&mut revocations, &pinned.root, &issuers, der) {
@@ -253,7 +260,17 @@ impl Node {
         // Files are listed before the intents are read, so that one that is begun in between is not taken for an orphan.
         let candidates = self.payloads().staging_candidates().await?;
         let intents = self.catalogue().intents().await?;
-        let live = intents.iter().filter_map(|intent| intent.staging.parse().ok()).collect();
+        let (mut live, now) = (HashSet::new(), clock::now());
+        for intent in intents {
+            // A record has its id from a salt, so an import that was cut off begins as another record and never comes back to this.
+            let cut_off = intent.partner.is_none() && intent.created.plus(CUT_OFF) <= now;
+            if cut_off && self.catalogue().head(intent.record).await?.is_none() {
+                self.payloads().remove(intent.record, intent.index).await?;
+                self.catalogue().append(Batch { intents_done: vec![intent.staging], ..Batch::at(now) }).await?;
+            } else {
+                live.extend(intent.staging.parse::<StagingId>().ok());
+            }
+        }
         Ok(candidates.collect(&live).await?.len())
     }
 

@@ -94,7 +94,8 @@ impl Node {
         let releases: Vec<Release> = released.into_iter().map(|released| released.release).filter(in_force).collect();
         // Only its originator shares a record; the feed is a list of work, and no permission.
         let own = statement.maker.administration == self.identity().administration;
-        if !own || statement.handling.has_ended(now) || !(statement.handling.names(partner) || !releases.is_empty()) {
+        let named = statement.handling.names(partner) || !releases.is_empty();
+        if !own || !named || statement.handling.has_ended(now) {
             return Ok(None);
         }
         Ok(Some(Allowed { stored, record, releases }))

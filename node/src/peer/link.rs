@@ -129,7 +129,9 @@ impl Link {
             let fault = Fault::new(Reason::ChainNames, "the hello names another node than the certificate");
             return Err(misbehaved(&connection, fault));
         }
-        node.learn(partner, &theirs).await?;
+        let certificates = certificates(&connection).unwrap_or_default();
+        let chain: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
+        node.learn(partner, &theirs, &chain).await?;
         let (told, head) = watch::channel(theirs.head);
         tokio::spawn(listen(connection.clone(), receive, told));
         tokio::spawn(tell(node.clone(), connection.clone(), send, partner));
@@ -303,8 +305,8 @@ async fn tell(node: Node, connection: Connection, mut send: SendStream, partner:
 }
 
 /// The partner's chain, which the handshake verified.
-pub(super) fn certificates(connection: &Connection) -> Option<Box<Vec<CertificateDer<'static>>>> {
-    connection.peer_identity().and_then(|any| any.downcast().ok())
+pub(super) fn certificates(connection: &Connection) -> Option<Vec<CertificateDer<'static>>> {
+    connection.peer_identity().and_then(|any| any.downcast().ok()).map(|chain| *chain)
 }
 
 /// Who is at the other end, from the certificate that the handshake verified.

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use carnet::node::{Draft, DraftPayload, Source};
 use carnet::peer::feed;
 use carnet::peer::fetch;
+use carnet::store::catalogue::{Batch, Intent};
+use carnet::store::payloads::{RecordKey, StagingId};
+use carnet_protocol::digest::Digest;
 use carnet_protocol::log::{Checkpoint, LogProof};
 use carnet_protocol::payload::PayloadHasher;
 use carnet_protocol::record::{Annotation, Content, Handling};
 use carnet_protocol::session::{Arrival, Permission};
+use carnet_protocol::time::DAY;
 
 use super::maker::{Maker, NOW};
 use super::node::pair;
@@ -66,4 +70,25 @@ async fn two_fetches_of_one_payload_end_well() {
     assert!(bad.is_empty(), "{bad:?}");
     assert!(be.node.catalogue().intents().await.unwrap().is_empty());
     assert!(be.node.payloads().staging_candidates().await.unwrap().found().is_empty());
+}
+
+/// What an import left behind that was cut off goes when the node starts; what may still be going on stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_was_cut_off_leaves_nothing_for_ever() {
+    let (nl, _be) = pair().await;
+    let now = carnet::clock::now();
+    let bytes = vec![7; 2 << 20];
+    let (_, list) = PayloadHasher::hash(&bytes).unwrap();
+    let mut staged = Vec::new();
+    for (record, created) in [(Digest::of(b"old"), now.plus(-8 * DAY)), (Digest::of(b"new"), now)] {
+        let id = StagingId::generate().unwrap();
+        let intent = Intent { staging: id.to_string(), record, index: 0, size: list.size(), root: list.root(), partner: None, created };
+        nl.node.catalogue().append(Batch { intents: vec![intent], ..Batch::at(now) }).await.unwrap();
+        let key = RecordKey::generate().unwrap();
+        staged.push(nl.node.payloads().stage(id, record, 0, list.clone(), &key).await.unwrap());
+    }
+    assert_eq!(nl.node.sweep_staging().await.unwrap(), 1);
+    let left = nl.node.catalogue().intents().await.unwrap();
+    assert_eq!(left.iter().map(|intent| intent.record).collect::<Vec<_>>(), [Digest::of(b"new")]);
+    assert_eq!(nl.node.payloads().staging_candidates().await.unwrap().found(), [staged[1].id()]);
 }

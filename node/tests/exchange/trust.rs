@@ -61,7 +61,7 @@ async fn an_older_list_in_a_hello_changes_nothing() {
         streams: 1,
     };
     let old: Vec<Vec<u8>> = hello.crls.iter().map(|list| list.to_vec()).collect();
-    nl.node.learn(be.country(), &hello).await.unwrap();
+    nl.node.learn(be.country(), &hello, &[]).await.unwrap();
     let held = nl.node.catalogue().crls(be.country()).await.unwrap();
     assert!(lists.iter().all(|list| held.contains(list)));
     assert!(old.iter().filter(|list| !lists.contains(list)).all(|list| !held.contains(list)));

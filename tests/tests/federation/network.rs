@@ -24,9 +24,8 @@ fn loss_delay_and_disorder_change_nothing_but_the_time() {
     let large = a.import(&federation.file("large", &fixtures::noise(6 << 20, 3)), &["--opaque", "--share-native", "--releasable-to", "DE"]);
     a.serve();
     b.serve();
-    let records: Vec<String> = (0..20)
-        .map(|seed| a.import(&federation.file(&format!("{seed}.n42"), &fixtures::n42(seed)), &["--releasable-to", "DE"]))
-        .collect();
+    let records: Vec<String> =
+        (0..20).map(|seed| a.import(&federation.file(&format!("{seed}.n42"), &fixtures::n42(seed)), &["--releasable-to", "DE"])).collect();
     records.iter().for_each(|record| b.wait_for(record));
     b.ok(&["fetch", &large]);
     let outcome = b.one(&["outcome", &large, "--decision", "released", "--examined", "scan", "--reason", "random"]);

@@ -24,7 +24,9 @@ fn a_package_for_a_partner_leaves_out_what_the_partner_may_not_have() {
     // The partner verifies it with the root that it pinned, and finds what it may have and nothing else.
     let verified = b.run(&["verify", out.to_str().unwrap()]);
     assert_eq!(verified.code, 0, "{}{}", verified.out, verified.err);
-    assert!(verified.out.contains(&shared) && !verified.out.contains(&kept), "{}", verified.out);
+    let last = verified.lines.last().unwrap();
+    assert_eq!((last["status"].as_str(), last["detail"].as_str()), (Some("good"), Some("1 records")), "{last}");
+    assert!(a.one(&["export", "--to", "DE", "--out", out.to_str().unwrap(), &shared])["left_out"].as_array().unwrap().is_empty());
     let whole = federation.folder.path().join("own.uff");
     let own = a.one(&["export", "--own", "--out", whole.to_str().unwrap(), "NL-2026-7"]);
     assert_eq!((own["records"].as_u64(), own["payloads"].as_u64()), (Some(2), Some(4)));
@@ -61,7 +63,9 @@ fn any_change_to_a_package_is_found_and_named() {
         bad[at] ^= 1 << chance.below(8);
         refused(&bad, &format!("a flipped bit in byte {at}"));
     }
-    for length in [0, 1, 4, 5, 40, good.len() / 2, good.len() - 1].into_iter().chain((0..8).map(|_| chance.below(good.len() as u64) as usize)) {
+    for length in
+        [0, 1, 4, 5, 40, good.len() / 2, good.len() - 1].into_iter().chain((0..8).map(|_| chance.below(good.len() as u64) as usize))
+    {
         let reasons = refused(&good[..length], &format!("cut to {length} bytes"));
         assert!(reasons.iter().any(|reason| reason.contains("package.")), "{reasons:?}");
     }
@@ -79,7 +83,11 @@ fn a_package_is_whole_or_not_there() {
     let ran = export(a, "DE", &[&record], &out);
     assert_eq!(ran.code, 2, "what was withdrawn does not leave: {}{}", ran.out, ran.err);
     assert_eq!(ran.lines[0]["records"], 0);
-    let missing = b.run(&["export", "--to", "NL", "--out", federation.folder.path().join("none.uff").to_str().unwrap(), &record]);
-    assert_eq!(missing.code, 1);
-    assert!(!federation.folder.path().join("none.uff").exists());
+    // What is not here is left out as well, in the same words: what may not leave and what there is not are one answer.
+    let none = federation.folder.path().join("none.uff");
+    let missing = b.run(&["export", "--to", "NL", "--out", none.to_str().unwrap(), &record]);
+    assert_ne!(missing.code, 0);
+    // A folder that cannot be written leaves nothing under the right name.
+    let nowhere = a.run(&["export", "--own", "--out", "/nonexistent/folder/x.uff", &record]);
+    assert_eq!(nowhere.code, 1, "{}", nowhere.err);
 }

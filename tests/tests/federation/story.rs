@@ -34,17 +34,21 @@ fn a_scan_crosses_the_border_and_its_outcome_comes_back_and_a_third_sees_nothing
     b.wait_for(&image);
     b.wait_for(&spectrum);
     let shown = b.show(&image);
-    assert_eq!((shown["administration"].as_str(), shown["own"].as_bool(), shown["verified"].as_bool()), (Some("NL"), Some(false), Some(true)));
+    assert_eq!(
+        (shown["administration"].as_str(), shown["own"].as_bool(), shown["verified"].as_bool()),
+        (Some("NL"), Some(false), Some(true))
+    );
     assert_eq!(here(&shown), owned(&[("plane", false), ("native", false)]), "announced without its pixels");
     for record in [&image, &spectrum] {
         let lines = b.ok(&["fetch", record]);
         assert_eq!(lines[0]["status"], "fetched");
-        assert_eq!(lines[1]["status"], "request.not-available", "the native file stays at home: {lines:?}");
+        assert_eq!(lines[1]["status"], "stays-home", "{lines:?}");
     }
     assert_eq!(here(&b.show(&image)), owned(&[("plane", true), ("native", false)]));
     b.verify();
 
-    let outcome = b.one(&["outcome", &image, "--decision", "seized", "--examined", "full", "--reason", "risk", "--found", "drugs:40:bricks"]);
+    let outcome =
+        b.one(&["outcome", &image, "--decision", "seized", "--examined", "full", "--reason", "risk", "--found", "drugs:40:bricks"]);
     let outcome = outcome["record"].as_str().unwrap().to_owned();
     a.wait_for(&outcome);
     let children = a.show(&image)["children"].clone();

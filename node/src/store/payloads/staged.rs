@@ -88,7 +88,8 @@ impl StagedPayload {
         let mut header = [0; HEADER];
         let cipher = match file.read_exact_at(&mut header, 0) {
             Ok(()) => Cipher::open(&what, list.geometry(), key, &header).ok(),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+            // Begun a moment ago by another process, or cut off by a crash: not ours to remove. The collector knows which.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Resumed::Nothing),
             Err(error) => return Err(io(error)),
         };
         let Some(cipher) = cipher else {

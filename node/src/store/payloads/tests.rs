@@ -203,6 +203,9 @@ async fn a_staging_file_without_its_header_is_begun_again() {
         let path = bench.staging_file(staged.id());
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(cut).unwrap();
         assert!(matches!(bench.resume(staged.id()).await, Resumed::Nothing));
+        // Another process may be beginning it: it goes when no intent names it any more.
+        let candidates = bench.store.staging_candidates().await.unwrap();
+        assert_eq!(candidates.collect(&HashSet::new()).await.unwrap(), [staged.id()]);
         assert!(!path.exists());
     }
 }
@@ -318,4 +321,23 @@ fn the_edge_of_small() {
     assert!(matches!(refused, Err(PayloadStoreError::NotSmall { .. })));
     assert!(matches!(seal_small(&what(2), &key, b"a"), Err(PayloadStoreError::NotSmall { .. })));
     assert!(open_small(&what(usize::MAX), &key, b"a").is_err());
+}
+
+/// Two processes resume one file, or one begins while the other looks: neither takes the file from the other.
+#[tokio::test]
+async fn two_that_resume_one_file_both_end_well() {
+    let bench = Bench::new(2 * CHUNK + 5);
+    let first = bench.stage().await;
+    let Resumed::Staged(second) = bench.resume(first.id()).await else { panic!("nothing to resume") };
+    bench.fill(&first).await;
+    bench.fill(&second).await;
+    first.finish().await.unwrap();
+    second.finish().await.unwrap();
+    assert!(bench.store.read(first.what(), &bench.key).await.is_ok());
+
+    let id = StagingId::generate().unwrap();
+    fs::write(bench.staging_file(id), b"").unwrap();
+    fs::remove_file(bench.payload_file()).unwrap();
+    assert!(matches!(bench.resume(id).await, Resumed::Nothing));
+    assert!(bench.staging_file(id).exists(), "another process begins it");
 }
