@@ -41,6 +41,7 @@ struct Inner {
     key: NodeKey,
     changes: watch::Sender<u64>,
     trust_turn: tokio::sync::Mutex<()>,
+    importing: std::path::PathBuf,
 }
 
 impl Node {
@@ -66,6 +67,7 @@ impl Node {
                 key,
                 changes: watch::channel(0).0,
                 trust_turn: tokio::sync::Mutex::default(),
+                importing: home.store().join("importing.lock"),
             }),
         };
         node.reload_trust().await?;

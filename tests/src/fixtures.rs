@@ -87,7 +87,7 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut chance = Chance::new(seed);
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
-        bytes.extend(chance.next().to_le_bytes());
+        bytes.extend(chance.draw().to_le_bytes());
     }
     bytes.truncate(length);
     bytes

@@ -61,6 +61,7 @@ struct Line {
 impl Import {
     pub(super) async fn run(self, home: &Home, json: bool) -> anyhow::Result<Done> {
         let node = open(home).await?;
+        node.sweep_imports().await?;
         let mut files = Vec::new();
         for path in &self.paths {
             collect(path, 0, &mut files);
@@ -84,6 +85,10 @@ impl Import {
         }
         drop(lines);
         bar.finish_and_clear();
+        // What this import could not finish gives its room back now; on a disk that is full, it is the next one that does so.
+        if refused && let Err(error) = node.sweep_imports().await {
+            tracing::warn!(error = %format!("{error:#}"), "what was begun and refused is swept at the next import");
+        }
         node.catalogue().close().await;
         Ok(if refused { Done::Refused } else { Done::Well })
     }

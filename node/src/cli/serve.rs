@@ -28,7 +28,7 @@ impl Serve {
         let metrics = http::recorder()?;
         let node = open(home).await?;
         warn_of_authority_keys(home);
-        let swept = node.sweep_staging().await?;
+        let swept = node.sweep_imports().await? + node.sweep_staging().await?;
         if swept > 0 {
             tracing::info!(files = swept, "partial payloads that nobody waits for were removed");
         }

@@ -182,6 +182,7 @@ impl Node {
     pub async fn make(&self, draft: Draft) -> Result<Made, MakeError> {
         let inspection = draft.inspection.clone();
         let mut own = self.prepare(draft).await?;
+        let _making = self.making().await?;
         let key = own.key;
         let staged = self.place(&mut own.record, &own.lists, own.sources, &key).await?;
         let (made, payloads) = (own.record.record.id(), own.record.payloads.len());
@@ -195,6 +196,45 @@ impl Node {
             }
         }
         Ok(Made { record: id, inspection, log_index, fate })
+    }
+
+    /// Held while payloads of a record that is not logged yet lie in the store, so that no sweep takes them for left behind.
+    async fn making(&self) -> Result<File, MakeError> {
+        let path = self.inner.importing.clone();
+        let failed = |path: PathBuf| move |source| MakeError::Read { path, source };
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed(path.clone()))?;
+            file.lock_shared().map_err(failed(path))?;
+            Ok(file)
+        });
+        locked.await.map_err(|_| MakeError::Stopping)?
+    }
+
+    /// Removes what imports that failed or were killed left behind: payloads whose record was never logged, and their intents.
+    /// Such a record never comes back, since a second import makes one with another salt. Does nothing while an import runs.
+    ///
+    /// # Errors
+    /// A catalogue or a store that cannot be written.
+    pub async fn sweep_imports(&self) -> anyhow::Result<usize> {
+        let lock = File::options().create(true).truncate(false).write(true).open(&self.inner.importing)?;
+        if lock.try_lock().is_err() {
+            return Ok(0);
+        }
+        let mut left = Vec::new();
+        for intent in self.catalogue().intents().await? {
+            if intent.partner.is_none() && self.held(intent.record).await?.is_none() {
+                self.payloads().remove(intent.record, intent.index).await?;
+                left.push(intent.staging);
+            }
+        }
+        if left.is_empty() {
+            return Ok(0);
+        }
+        let swept = left.len();
+        self.catalogue().append(Batch { intents_done: left, ..Batch::at(clock::now()) }).await?;
+        drop(lock);
+        self.sweep_staging().await?;
+        Ok(swept)
     }
 
     /// A record without payloads, signed, for a batch of the caller's.

@@ -176,7 +176,7 @@ fn whatever_is_altered_on_the_way_nothing_unverified_is_used() {
     let altered = Arc::new(AtomicU64::new(0));
     for round in 0..12 {
         // Each frame has one chance in six to have one of its bytes changed, its header included.
-        let dice = Mutex::new(Chance::new(chance.next()));
+        let dice = Mutex::new(Chance::new(chance.draw()));
         let counted = Arc::clone(&altered);
         let words: &[&str] = if round % 2 == 0 { &["fetch", "--payloads"] } else { &["fetch"] };
         let ran = scene.while_lying(words, move |_, frame| {
