@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
         let payload = DraftPayload {
             role: "optical".into(),
             media: "application/octet-stream".into(),
-            source: Source::Bytes(vec![7; size]),
+            source: Source::Bytes(vec![7; size].into()),
             handling: None,
         };
         records.push(node.make(Draft::new("NL-EXAMPLE-3".into(), Content::Annotation(content)).payload(payload)).await?.record);

@@ -117,20 +117,18 @@ impl NativeFile {
         let name = self.path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         let Some(bytes) = self.bytes else { return Ok(opaque(self.path, wishes).native(sha256)) };
         let format = carnet_formats::sniff(&bytes, name.as_deref()).ok_or(carnet_formats::FormatError::Unknown)?;
-        let native = native(bytes.clone(), format.media_type(), &wishes);
+        let handling = native_handling(&wishes);
         let draft = match format {
             format if format.is_image() => image::draft(&bytes, name.as_deref(), wishes)?,
             format if format.is_radiation() => spectrum::draft(&bytes, name.as_deref(), format, wishes)?,
             Format::DeclarationCsv | Format::DeclarationJson => declaration::draft(&bytes, name.as_deref(), wishes)?,
             _ => return Err(carnet_formats::FormatError::Unknown.into()),
         };
+        // The native file verbatim, next to the decoded view.
+        let source = Source::Hashed(bytes.into(), sha256);
+        let native = DraftPayload { role: "native".into(), media: format.media_type().into(), source, handling };
         Ok(draft.payload(native).native(sha256))
     }
-}
-
-/// The native file verbatim, next to the decoded view.
-fn native(bytes: Vec<u8>, media: &str, wishes: &Wishes) -> DraftPayload {
-    DraftPayload { role: "native".into(), media: media.into(), source: Source::Bytes(bytes), handling: native_handling(wishes) }
 }
 
 /// At home, unless the sharer says otherwise.

@@ -52,7 +52,7 @@ fn described(view: &imaging::View, planes: &mut Vec<DraftPayload>) -> Result<Vie
         planes.push(DraftPayload {
             role: "plane".into(),
             media: image::coding::MEDIA_TYPE.into(),
-            source: Source::Bytes(image::coding::encode(&channel.plane)?),
+            source: Source::Bytes(image::coding::encode(&channel.plane)?.into()),
             handling: None,
         });
     }

@@ -26,7 +26,7 @@ pub(super) fn draft(bytes: &[u8], name: Option<&str>, format: Format, wishes: Wi
     let instrument = instrument(&view);
     let decoded = view.to_cbor().map_err(carnet_formats::FormatError::from)?;
     let payload =
-        DraftPayload { role: "decoded".into(), media: spectrum::MEDIA_TYPE.into(), source: Source::Bytes(decoded), handling: None };
+        DraftPayload { role: "decoded".into(), media: spectrum::MEDIA_TYPE.into(), source: Source::Bytes(decoded.into()), handling: None };
     Ok(Draft::new(wishes.inspection, Content::Spectrum(content)).handling(wishes.handling).instrument(instrument).payload(payload))
 }
 

@@ -161,7 +161,7 @@ fn draft(wishes: Wishes, content: Content, made: Synthetic, payloads: Vec<DraftP
 }
 
 fn decoded(role: &str, media: &str, bytes: Vec<u8>) -> DraftPayload {
-    DraftPayload { role: role.into(), media: media.into(), source: Source::Bytes(bytes), handling: None }
+    DraftPayload { role: role.into(), media: media.into(), source: Source::Bytes(bytes.into()), handling: None }
 }
 
 /// A length as the profile has it; one that does not fit is refused by the limit that it breaks.

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use carnet_protocol::digest::Digest;
 use carnet_protocol::identifier::Country;
 use carnet_protocol::payload::{CHUNK, ChunkList, PayloadHasher, PayloadName};
@@ -53,7 +54,9 @@ pub struct DraftPayload {
 #[derive(Debug, Clone)]
 pub enum Source {
     /// From memory.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
+    /// From memory, and their SHA-256, which their reader computed.
+    Hashed(Bytes, Digest),
     /// From a file, read twice: once for its name, once for the store. Its size does not matter.
     File(PathBuf),
 }
@@ -361,6 +364,7 @@ impl Source {
     fn name(&self) -> Result<(PayloadName, ChunkList), MakeError> {
         match self {
             Self::Bytes(bytes) => Ok(PayloadHasher::hash(bytes)?),
+            Self::Hashed(bytes, sha256) => Ok(PayloadHasher::hash_chunks(bytes, *sha256)?),
             Self::File(path) => {
                 let mut hasher = PayloadHasher::new();
                 for_each_chunk(path, |chunk| hasher.update(chunk).map_err(MakeError::from))?;
@@ -370,15 +374,15 @@ impl Source {
     }
 
     /// The bytes of a small payload, which are still those that were named: the record is signed by now.
-    fn into_named_bytes(self, list: &ChunkList) -> Result<Vec<u8>, MakeError> {
+    fn into_named_bytes(self, list: &ChunkList) -> Result<Bytes, MakeError> {
         match self {
-            Self::Bytes(bytes) => Ok(bytes),
+            Self::Bytes(bytes) | Self::Hashed(bytes, _) => Ok(bytes),
             Self::File(path) => {
                 let read = |source| MakeError::Read { path: path.clone(), source };
                 let mut bytes = Vec::new();
                 File::open(&path).map_err(read)?.take(list.size() + 1).read_to_end(&mut bytes).map_err(read)?;
                 let same = bytes.len() as u64 == list.size() && (bytes.is_empty() || list.check(0, &bytes).is_ok());
-                if same { Ok(bytes) } else { Err(MakeError::Changed { path }) }
+                if same { Ok(bytes.into()) } else { Err(MakeError::Changed { path }) }
             }
         }
     }
@@ -386,16 +390,21 @@ impl Source {
     fn write_into(&self, staged: &payloads::StagedPayload) -> Result<(), MakeError> {
         let pool = staged.pool();
         let mut index = 0;
+        let in_memory = !matches!(self, Self::File(_));
         let mut write = |chunk: &[u8]| {
             let mut buffer = pool.take();
             let fits = buffer.extend(chunk);
             debug_assert!(fits, "a chunk has at most 1 MiB");
-            staged.write_blocking(index, buffer)?;
+            if in_memory {
+                staged.write_hashed(index, buffer)?
+            } else {
+                staged.write_blocking(index, buffer)?
+            };
             index += 1;
             Ok(())
         };
         match self {
-            Self::Bytes(bytes) => bytes.chunks(CHUNK).try_for_each(write),
+            Self::Bytes(bytes) | Self::Hashed(bytes, _) => bytes.chunks(CHUNK).try_for_each(write),
             // A chunk that is not the one hashed a moment ago is refused by the staging file.
             Self::File(path) => for_each_chunk(path, &mut write).map_err(|error| match error {
                 MakeError::Payload(PayloadStoreError::Refused(_)) => MakeError::Changed { path: path.clone() },

@@ -16,6 +16,7 @@ use quinn::RecvStream;
 use tokio::time::timeout;
 
 use super::link::{self, Link, LinkError, PATIENCE};
+use super::transport;
 use crate::store::incoming::Incoming;
 
 /// Streams on which one payload is fetched at once.
@@ -43,6 +44,8 @@ pub async fn payload(link: &Link, record: Digest, index: u32, progress: &Arc<Pro
         return Ok(());
     };
     progress.total.store(named.size, Ordering::Relaxed);
+    // The path may have become another since the connection began.
+    transport::fit(link.connection());
     let list = chunk_list(link, record, index, &named).await?;
     let incoming = link.node().incoming(link.partner(), record, index, list.clone()).await?;
     let missing = incoming.missing();

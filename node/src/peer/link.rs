@@ -18,8 +18,8 @@ use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::tls;
 use super::transport::MAX_STREAMS;
+use super::{tls, transport};
 use crate::clock;
 use crate::node::Node;
 
@@ -132,6 +132,7 @@ impl Link {
         let certificates = certificates(&connection).unwrap_or_default();
         let chain: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
         node.learn(partner, &theirs, &chain).await?;
+        transport::fit(&connection);
         let (told, head) = watch::channel(theirs.head);
         tokio::spawn(listen(connection.clone(), receive, told));
         tokio::spawn(tell(node.clone(), connection.clone(), send, partner));

@@ -27,7 +27,7 @@ pub const SERVER_NAME: &str = "node.carnet.invalid";
 
 /// AES-128-GCM first: it is the fastest here and QUIC's header protection needs it. The hybrid X25519MLKEM768 comes first among the
 /// key exchanges, so that traffic recorded today stays secret from later quantum computers.
-fn provider() -> CryptoProvider {
+pub fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
             aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,

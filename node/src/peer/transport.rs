@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, ConnectError, Connecting, ConnectionError, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig, ServerConfig,
-    TransportConfig, VarInt,
+    ClientConfig, ConnectError, Connecting, Connection, ConnectionError, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig,
+    ServerConfig, TransportConfig, VarInt,
 };
 
 use super::tls;
@@ -22,8 +22,13 @@ pub const MAX_CONNECTIONS: usize = 256;
 const MAX_INCOMING: usize = 64;
 /// What one stream may have in flight.
 const STREAM_WINDOW: u32 = 8 << 20;
-/// What one connection may have in flight, each way: enough for 1 Gbit/s over 150 ms, and a bound on memory.
-const CONNECTION_WINDOW: u32 = 32 << 20;
+/// What one connection may have in flight, each way, on a short path. What is on its way or unread when a process dies is fetched
+/// again, so it is little: with four streams, less than a chunk each.
+const SHORT_WINDOW: u32 = 3 << 20;
+/// The same on a long path: enough for 1 Gbit/s over 150 ms, and a bound on memory.
+const LONG_WINDOW: u32 = 32 << 20;
+/// Bytes a second that the window lets through: 1 Gbit/s, twice, so that a lost packet does not stop the rest.
+const WINDOW_RATE: f64 = 2.0 * 125e6;
 /// Silence after which a connection is dead.
 const IDLE: Duration = Duration::from_secs(30);
 /// A connection is renewed after this, so that a certificate that expired or was revoked does not go on.
@@ -49,7 +54,7 @@ pub enum EndpointError {
 }
 
 /// The largest UDP payload that there is: what a socket must be ready to receive.
-const MAX_DATAGRAM: u16 = 65_507;
+pub const MAX_DATAGRAM: u16 = 65_507;
 /// The largest datagram that path discovery tries while segments are handed to the kernel in batches. A batch of ten must stay
 /// below 64 KiB: the kernel refuses a larger one, which looks like a black hole and sends the path back to 1,200 bytes.
 const MAX_SEGMENT: u16 = 6_500;
@@ -57,7 +62,7 @@ const MAX_SEGMENT: u16 = 6_500;
 const SOCKET_BUFFER: usize = 4 << 20;
 
 /// Limits of a connection with `remote`; the same at both ends. On loopback single datagrams of 64 KiB beat batches of segments.
-fn limits(remote: IpAddr) -> Arc<TransportConfig> {
+pub fn limits(remote: IpAddr) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     let mut discovery = MtuDiscoveryConfig::default();
     let local = remote.to_canonical().is_loopback();
@@ -67,13 +72,26 @@ fn limits(remote: IpAddr) -> Arc<TransportConfig> {
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
-        .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
+        .receive_window(VarInt::from_u32(SHORT_WINDOW))
         .send_window(u64::from(STREAM_WINDOW))
         .max_idle_timeout(IDLE.try_into().ok())
         .keep_alive_interval(Some(IDLE / 3))
         .enable_segmentation_offload(!local)
         .mtu_discovery_config(Some(discovery));
     Arc::new(config)
+}
+
+/// Fits what may be in flight to the length of the path, as it is measured now.
+pub fn fit(connection: &Connection) {
+    // A number too large for the type becomes its largest one, and then the bound.
+    let window = (connection.rtt().as_secs_f64() * WINDOW_RATE) as u32;
+    connection.set_receive_window(VarInt::from_u32(window.clamp(SHORT_WINDOW, LONG_WINDOW)));
+}
+
+/// Asks for large buffers. The kernel gives what it allows; less is slower, not wrong.
+pub fn enlarge(socket: &std::net::UdpSocket) {
+    let buffers = socket2::SockRef::from(socket);
+    buffers.set_recv_buffer_size(SOCKET_BUFFER).and(buffers.set_send_buffer_size(SOCKET_BUFFER)).ok();
 }
 
 /// The QUIC endpoint of a node: accepts partners, reaches partners, or both.
@@ -108,9 +126,7 @@ impl Carrier {
     fn open(server: Option<ServerConfig>, address: SocketAddr, identity: &Identity, trust: &TrustStore) -> Result<Self, EndpointError> {
         let bind = |source| EndpointError::Bind { address, source };
         let socket = std::net::UdpSocket::bind(address).map_err(bind)?;
-        // The kernel gives what it allows; less is slower, not wrong.
-        let buffers = socket2::SockRef::from(&socket);
-        buffers.set_recv_buffer_size(SOCKET_BUFFER).and(buffers.set_send_buffer_size(SOCKET_BUFFER)).ok();
+        enlarge(&socket);
         let runtime = quinn::default_runtime().ok_or_else(|| bind(std::io::Error::other("no runtime")))?;
         let mut config = EndpointConfig::default();
         config.max_udp_payload_size(MAX_DATAGRAM).map_err(|_| bind(std::io::Error::other("datagram size")))?;

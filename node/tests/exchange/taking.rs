@@ -49,7 +49,7 @@ async fn two_fetches_of_one_payload_end_well() {
     let payload = DraftPayload {
         role: "plane".into(),
         media: "application/octet-stream".into(),
-        source: Source::Bytes(bytes.clone()),
+        source: Source::Bytes(bytes.clone().into()),
         handling: None,
     };
     let draft = Draft::new("NL-2026-000001".into(), content).handling(Handling::releasable_to([be.country()])).payload(payload);

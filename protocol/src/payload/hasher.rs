@@ -58,6 +58,13 @@ impl PayloadHasher {
         hasher.finish()
     }
 
+    /// As [`PayloadHasher::hash`], for bytes whose SHA-256 the caller has computed already: a pass less over them.
+    pub fn hash_chunks(bytes: &[u8], sha256: Digest) -> Result<(PayloadName, ChunkList), TooLarge> {
+        let geometry = Geometry::new(bytes.len() as u64)?;
+        let chunks = ChunkList::computed(geometry, bytes.chunks(CHUNK).map(super::chunk_hash).collect());
+        Ok((PayloadName { size: geometry.size(), root: chunks.root(), sha256 }, chunks))
+    }
+
     fn end_chunk(&mut self) {
         let done = std::mem::replace(&mut self.chunk, leaf_context());
         self.hashes.push(Digest::finish(done));

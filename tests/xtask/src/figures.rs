@@ -72,14 +72,14 @@ const FIGURES: &[Figure] = &[
         what: "durable, verified node-to-node transfer of 256 MiB payloads: CPU of both ends against bare quinn + SHA-256 + AES-GCM + write with fsync",
         bar: Bar::AtMost(1.3),
         unit: "times",
-        measure: |figure| bench(figure, "carnet", "bench_transfer"),
+        measure: |figure| bench(figure, "carnet", "bench_figures"),
     },
     Figure {
         name: "transfer-wan",
         what: "the same at MTU 1500, 150 ms, 0.5 % loss: throughput against bare quinn with the same congestion control",
         bar: Bar::AtLeast(0.85),
         unit: "times",
-        measure: |figure| bench(figure, "carnet", "bench_wan"),
+        measure: |figure| bench(figure, "carnet", "bench_figures"),
     },
     Figure {
         name: "transfer-anchors",
@@ -93,28 +93,28 @@ const FIGURES: &[Figure] = &[
         what: "chunks fetched again after a cut at any point, a stream",
         bar: Bar::AtMost(2.0),
         unit: "chunks",
-        measure: |figure| bench(figure, "carnet", "bench_cut"),
+        measure: |figure| bench(figure, "carnet", "bench_figures"),
     },
     Figure {
         name: "transfer-memory",
         what: "resident memory of either node above idle while it moves a 2 GiB payload",
         bar: Bar::AtMost(96.0),
         unit: "MiB",
-        measure: |figure| bench(figure, "carnet", "bench_transfer"),
+        measure: |figure| bench(figure, "carnet", "bench_figures"),
     },
     Figure {
         name: "import-portal-cpu",
         what: "import of a portal file of 1,064 spectra: CPU against reading its XML events, hashing and signing once a record",
         bar: Bar::AtMost(3.0),
         unit: "times",
-        measure: |figure| bench(figure, "carnet", "bench_import"),
+        measure: |figure| bench(figure, "carnet", "bench_figures"),
     },
     Figure {
         name: "bulk-fsyncs",
         what: "small spectra imported in bulk, durable: fsyncs a record",
         bar: Bar::AtMost(0.1),
         unit: "fsyncs",
-        measure: |figure| bench(figure, "carnet", "bench_import"),
+        measure: |figure| bench(figure, "carnet", "bench_figures"),
     },
     Figure {
         name: "listing",
@@ -186,6 +186,10 @@ fn bench(figure: &Figure, package: &str, example: &str) -> Result<Measured> {
 fn run_bench(package: &str, example: &str, figure: &str) -> Result<Value> {
     let mut build = run::cargo();
     build.args(["build", "--release", "--quiet", "--locked", "-p", package, "--example", example]);
+    if package == "carnet" {
+        // What is measured is the program itself, in processes of its own.
+        build.args(["--bin", "carnet"]);
+    }
     if !build.status()?.success() {
         bail!("does not build; rerun: {}", run::shown(&build));
     }

@@ -39,6 +39,7 @@ pub(super) fn lossy(bytes: &[u8]) -> Result<(carnet_protocol::image::Shape, usiz
     // Before the decoder sees the file at all.
     let shape = bounds::shape(FORMAT, header.width, header.height, 8, u32::from(header.components), 1)?;
     bounds::worth(FORMAT, shape.samples() as u64 * u64::from(header.components), bytes.len())?;
+    ends(bytes, header.at)?;
     guarded(FORMAT, || {
         let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(error)?;
         let mut limits = Limits::default();
@@ -63,6 +64,7 @@ pub(super) fn lossy(bytes: &[u8]) -> Result<(carnet_protocol::image::Shape, usiz
 const LOSSLESS: u8 = 0xc3;
 
 struct FrameHeader {
+    at: usize,
     process: u8,
     precision: u8,
     width: u32,
@@ -85,6 +87,7 @@ fn frame_header(bytes: &[u8]) -> Result<FrameHeader, ImageFault> {
                     return Err(bad(at, "the frame header is cut short"));
                 };
                 return Ok(FrameHeader {
+                    at,
                     process: marker,
                     precision,
                     width: u32::from(u16::from_be_bytes([w1, w0])),
@@ -104,10 +107,40 @@ fn frame_header(bytes: &[u8]) -> Result<FrameHeader, ImageFault> {
     }
 }
 
+/// Refuses a file that was cut off on its way. The decoder would fill what is missing with grey, and the grey would be signed.
+/// Within coded samples 0xff is always followed by zero or a restart, so the marker is found nowhere but at the end.
+fn ends(bytes: &[u8], frame: usize) -> Result<(), ImageFault> {
+    if bytes[frame..].windows(2).rev().any(|pair| pair == [0xff, 0xd9]) {
+        return Ok(());
+    }
+    let what = "the file ends in the middle of the image: it was cut off on its way, take it from its source again";
+    Err(ImageFault::Malformed { format: FORMAT, offset: Some(bytes.len() as u64), what: what.to_owned() })
+}
+
 fn error(error: image::ImageError) -> ImageFault {
     match error {
         image::ImageError::Limits(_) => ImageFault::Limit { what: "samples of all planes of an image", limit: MAX_IMAGE_SAMPLES },
         image::ImageError::Unsupported(what) => ImageFault::Unsupported { format: FORMAT, what: what.to_string() },
         other => ImageFault::Malformed { format: FORMAT, offset: None, what: other.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_cut_off_is_refused() {
+        let mut bytes = Vec::new();
+        let pixels: Vec<u8> = (0..64 * 64u32).map(|n| (n * n / 7) as u8).collect();
+        image::codecs::jpeg::JpegEncoder::new(&mut bytes).encode(&pixels, 64, 64, image::ExtendedColorType::L8).unwrap();
+        assert!(decode(&bytes).is_ok());
+        // What follows the end is not the image's.
+        let longer = [&bytes[..], b"from the camera"].concat();
+        assert!(decode(&longer).is_ok());
+        for length in [bytes.len() - 1, bytes.len() * 3 / 4] {
+            assert!(matches!(decode(&bytes[..length]), Err(ImageFault::Malformed { .. })), "{length} of {}", bytes.len());
+        }
     }
 }

@@ -359,8 +359,9 @@ pub(super) fn look_further(timeline: &mut Timeline, offices: &[Office], told: &T
         }
         timeline.remark(&format!("Remove {} when you are done.", homes[0].parent().unwrap_or(&homes[0]).display()));
     } else {
-        timeline.remark(&format!("Next: `{carnet} demo --keep` leaves the folders to look around in, `{carnet} demo FILE...`"));
-        timeline.remark("takes files of yours along, and README.md walks the same way by hand.");
+        timeline.remark(&format!("  {carnet} demo --keep\n      leaves the folders to look around in"));
+        timeline.remark(&format!("  {carnet} demo FILE...\n      takes files of yours along"));
+        timeline.remark("README.md walks the same way by hand.");
     }
 }
 

@@ -149,12 +149,18 @@ impl StagedPayload {
     }
 
     /// [`StagedPayload::write`] on this thread: a mebibyte hashed, sealed and copied to the page cache, about a millisecond.
-    pub fn write_blocking(&self, index: u32, mut chunk: ChunkBuf) -> Result<Written, PayloadStoreError> {
-        let Inner { list, cipher, file, path, .. } = &*self.inner;
+    pub fn write_blocking(&self, index: u32, chunk: ChunkBuf) -> Result<Written, PayloadStoreError> {
         if self.inner.held().get(index as usize) == Some(&true) {
             return Ok(Written::Again);
         }
-        list.check(index, &chunk)?;
+        self.inner.list.check(index, &chunk)?;
+        self.write_hashed(index, chunk)
+    }
+
+    /// As [`StagedPayload::write_blocking`], for a chunk of the very bytes in memory that the chunk list was just made of: they are
+    /// not hashed a second time.
+    pub(crate) fn write_hashed(&self, index: u32, mut chunk: ChunkBuf) -> Result<Written, PayloadStoreError> {
+        let Inner { cipher, file, path, .. } = &*self.inner;
         let tag = cipher.seal(index, &mut chunk);
         chunk.push_tag(&tag);
         // Two writers of one chunk write the same bytes to the same place: see the module `cipher`.

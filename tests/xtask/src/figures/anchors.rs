@@ -12,7 +12,7 @@ use crate::{run, tools};
 
 const ROUNDS: usize = 3;
 
-/// Measures the anchors, then Carnet's own time as `bench_transfer transfer-anchors` reports it: `value` in seconds.
+/// Measures the anchors, then Carnet's own time as `bench_figures transfer-anchors` reports it: `value` in seconds.
 pub fn measure(figure: &Figure) -> Result<Measured> {
     let needed = [("rsync", "rsync"), ("sshd", "openssh-server"), ("ssh", "openssh-client"), ("Orthanc", "orthanc")];
     tools::packages(&needed)?;
@@ -20,7 +20,7 @@ pub fn measure(figure: &Figure) -> Result<Measured> {
     let files = rsync::Corpus::write(&folder.path().join("source"))?;
     let server = rsync::Server::start(&folder.path().join("ssh"))?;
     let studies = orthanc::Sender::start(&folder.path().join("orthanc"))?;
-    let carnet = bench_exists("carnet", "bench_transfer");
+    let carnet = bench_exists("carnet", "bench_figures");
     let (mut by_rsync, mut by_orthanc, mut by_carnet) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         settle()?;
@@ -29,8 +29,8 @@ pub fn measure(figure: &Figure) -> Result<Measured> {
         by_orthanc.push(studies.store(round)?);
         if carnet {
             settle()?;
-            let printed = run_bench("carnet", "bench_transfer", figure.name)?;
-            by_carnet.push(printed["value"].as_f64().context("bench_transfer printed no seconds")?);
+            let printed = run_bench("carnet", "bench_figures", figure.name)?;
+            by_carnet.push(printed["value"].as_f64().context("bench_figures printed no seconds")?);
         }
     }
     let (rsync, orthanc) = (median(&mut by_rsync), median(&mut by_orthanc));
@@ -39,7 +39,7 @@ pub fn measure(figure: &Figure) -> Result<Measured> {
         "medians": { "rsync": rsync, "orthanc": orthanc },
     });
     if !carnet {
-        return Ok(Measured::Missing { why: "carnet has no example bench_transfer".to_owned(), details });
+        return Ok(Measured::Missing { why: "carnet has no example bench_figures".to_owned(), details });
     }
     Ok(Measured::Value { value: median(&mut by_carnet) / rsync.min(orthanc), details })
 }
