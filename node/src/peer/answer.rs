@@ -41,6 +41,12 @@ impl Desk {
         let gate = Mutex::new(Gate::new(us, partner));
         Self { gate, room: Arc::new(Semaphore::new(AT_ONCE)), bulk: Semaphore::new(BULK_AT_ONCE) }
     }
+
+    /// Waits until no request is being worked on.
+    pub async fn idle(&self) {
+        // All the room there is can be had only then. A closed semaphore has no requests either.
+        self.room.acquire_many(AT_ONCE as u32).await.ok();
+    }
 }
 
 /// Bytes of records, openings and proofs after which a page of a feed ends, far below what a requester takes (`WIRE-031`).

@@ -32,6 +32,9 @@ const NO_ANSWER: &str = "nothing answers there. Is its node running, and its UDP
 /// How often a living connection's certificate is judged again without news: it may have expired.
 const JUDGE_AGAIN: Duration = Duration::from_secs(60);
 
+/// How long what was begun may take to end when the node stops.
+const DRAIN: Duration = Duration::from_secs(8);
+
 /// How soon a feed is asked again for records whose time had not come.
 const LOOK_BACK: Duration = Duration::from_secs(60);
 
@@ -67,6 +70,16 @@ impl Federation {
             }
         }
         dialing.abort();
+        // Requests that were begun are answered to their end; links have taken no new ones since the signal.
+        let desks: Vec<Arc<Desk>> = federation.partners.lock().await.values().map(|seat| Arc::clone(&seat.desk)).collect();
+        let answered = async {
+            for desk in &desks {
+                desk.idle().await;
+            }
+        };
+        if timeout(DRAIN, answered).await.is_err() {
+            tracing::warn!("some requests were cut off; the partners ask again for what is missing");
+        }
         federation.carrier.endpoint().close(0u32.into(), b"stopping");
         timeout(Duration::from_secs(5), federation.carrier.endpoint().wait_idle()).await.ok();
     }
@@ -133,12 +146,16 @@ impl Federation {
                 std::future::pending::<()>().await;
             }
         };
+        let stopped = async {
+            stop.wait_for(|stop| *stop).await.ok();
+        };
         tokio::select! {
-            () = answer::serve(link.clone(), desk) => {}
+            () = answer::serve(link.clone(), Arc::clone(&desk)) => {}
             () = pulling => {}
             () = sleep(MAX_AGE) => tracing::info!(partner = %link.partner(), "connection renewed for its age"),
             why = distrusted(&link) => tracing::warn!(partner = %link.partner(), why, "connection closed: the partner is not trusted any more"),
-            _ = stop.wait_for(|stop| *stop) => {}
+            // The link is kept while what was begun ends, and takes nothing new: `serve` is no longer polled.
+            () = stopped => timeout(DRAIN, desk.idle()).await.unwrap_or_default(),
         }
     }
 
