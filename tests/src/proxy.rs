@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::Chance;
 
 /// What a narrow path holds back before it drops.
-const QUEUE: Duration = Duration::from_secs(2);
+const QUEUE: Duration = Duration::from_millis(300);
 
 /// What the path does to datagrams.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,7 +73,7 @@ impl Proxy {
         *self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
     }
 
-    /// Bytes that came from the server so far, lost ones included.
+    /// Bytes that passed back from the server so far.
     pub fn down(&self) -> u64 {
         self.shared.down.load(Ordering::SeqCst)
     }
@@ -125,10 +125,9 @@ fn downwards(front: &Arc<UdpSocket>, socket: &UdpSocket, client: SocketAddr, sha
     let mut buffer = vec![0; 65_536];
     while let Some(received) = way.receive(socket, &mut buffer, shared) {
         let Some((length, _)) = received else { continue };
-        shared.down.fetch_add(length as u64, Ordering::SeqCst);
         let faults = shared.faults();
-        if !faults.block_down && !shared.cut(&faults) {
-            way.pass(&buffer[..length], &faults, Arc::clone(front), client);
+        if !faults.block_down && !shared.cut(&faults) && way.pass(&buffer[..length], &faults, Arc::clone(front), client) {
+            shared.down.fetch_add(length as u64, Ordering::SeqCst);
         }
     }
 }
@@ -164,9 +163,10 @@ impl Way {
         }
     }
 
-    fn pass(&mut self, datagram: &[u8], faults: &Faults, socket: Arc<UdpSocket>, to: SocketAddr) {
+    /// Whether the datagram passes, now or later.
+    fn pass(&mut self, datagram: &[u8], faults: &Faults, socket: Arc<UdpSocket>, to: SocketAddr) -> bool {
         if self.chance.below(1000) < faults.loss {
-            return;
+            return false;
         }
         let late = self.chance.percent(faults.reorder);
         let now = Instant::now();
@@ -176,15 +176,15 @@ impl Way {
             queued = self.busy - now;
             if queued > QUEUE {
                 self.busy -= Duration::from_secs_f64(datagram.len() as f64 / rate as f64);
-                return;
+                return false;
             }
         }
         if faults.delay.is_zero() && !late && queued.is_zero() {
-            socket.send_to(datagram, to).ok();
-            return;
+            return socket.send_to(datagram, to).is_ok();
         }
         let due = now + queued + faults.delay + if late { Duration::from_millis(5 + self.chance.below(20)) } else { Duration::ZERO };
         self.waiting.push((due, datagram.to_vec(), socket, to));
+        true
     }
 
     fn flush(&mut self) {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use carnet_tests::federation::{Administration, Federation};
-use carnet_tests::proxy::Proxy;
+use carnet_tests::proxy::{Faults, Proxy};
 use carnet_tests::{Chance, fixtures, wait_until};
 use serde_json::Value;
 
@@ -80,6 +80,8 @@ fn with_large(federation: &Federation) -> (&Administration, &Administration, Pro
     let record = a.import(&file, &["--opaque", "--share-native", "--releasable-to", "DE"]);
     a.serve();
     b.ok(&["fetch"]);
+    // Slow enough to be cut in the middle on any machine: 24 MiB in two seconds and more.
+    path.set(Faults { rate: Some(12 << 20), ..Faults::default() });
     (a, b, path, record)
 }
 
