@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::Chance;
 
+/// What a narrow path holds back before it drops.
+const QUEUE: Duration = Duration::from_secs(2);
+
 /// What the path does to datagrams.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
@@ -23,6 +26,8 @@ pub struct Faults {
     pub block_up: bool,
     /// Whether nothing passes back from the server.
     pub block_down: bool,
+    /// Bytes a second that pass back from the server, if the path is a narrow one.
+    pub rate: Option<u64>,
     /// After so many more bytes from the server nothing passes at all.
     pub cut_after: Option<u64>,
 }
@@ -132,11 +137,14 @@ fn downwards(front: &Arc<UdpSocket>, socket: &UdpSocket, client: SocketAddr, sha
 struct Way {
     chance: Chance,
     waiting: Vec<(Instant, Vec<u8>, Arc<UdpSocket>, SocketAddr)>,
+    /// Until when a narrow path is busy with what it took.
+    busy: Instant,
+    narrow: bool,
 }
 
 impl Way {
     fn new(seed: u64) -> Self {
-        Self { chance: Chance::new(seed), waiting: Vec::new() }
+        Self { chance: Chance::new(seed), waiting: Vec::new(), busy: Instant::now(), narrow: seed == 2 }
     }
 
     /// The next datagram; `Some(None)` after a short wait without one; `None` when the path ends.
@@ -161,11 +169,21 @@ impl Way {
             return;
         }
         let late = self.chance.percent(faults.reorder);
-        if faults.delay.is_zero() && !late {
+        let now = Instant::now();
+        let mut queued = Duration::ZERO;
+        if let Some(rate) = faults.rate.filter(|_| self.narrow) {
+            self.busy = self.busy.max(now) + Duration::from_secs_f64(datagram.len() as f64 / rate as f64);
+            queued = self.busy - now;
+            if queued > QUEUE {
+                self.busy -= Duration::from_secs_f64(datagram.len() as f64 / rate as f64);
+                return;
+            }
+        }
+        if faults.delay.is_zero() && !late && queued.is_zero() {
             socket.send_to(datagram, to).ok();
             return;
         }
-        let due = Instant::now() + faults.delay + if late { Duration::from_millis(5 + self.chance.below(20)) } else { Duration::ZERO };
+        let due = now + queued + faults.delay + if late { Duration::from_millis(5 + self.chance.below(20)) } else { Duration::ZERO };
         self.waiting.push((due, datagram.to_vec(), socket, to));
     }
 

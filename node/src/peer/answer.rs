@@ -202,10 +202,13 @@ async fn chunks_out(link: &Link, send: &mut SendStream, served: &ServedPayload, 
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(anyhow::Error::from)?;
         let prefix = bytes::Bytes::copy_from_slice(&chunk_frame_prefix(index, chunk.len()));
-        timeout(PATIENCE, send.write_all_chunks(&mut [prefix, chunk]))
-            .await
-            .map_err(silent)?
-            .map_err(|error| link::lost(connection, error))?;
+        // Patience is for each part that is taken, not for the chunk: on a slow line it is long under way.
+        let mut parts = [prefix, chunk];
+        let mut taken = 0;
+        while taken < parts.len() {
+            let written = timeout(PATIENCE, send.write_chunks(&mut parts[taken..])).await.map_err(silent)?;
+            taken += written.map_err(|error| link::lost(connection, error))?.chunks;
+        }
         index += 1;
     }
     Ok(())

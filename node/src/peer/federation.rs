@@ -23,6 +23,9 @@ use crate::node::Node;
 const MAX_LINKS_A_PARTNER: usize = 16;
 /// First wait after a failed attempt; it doubles up to `exchange.retry_seconds`.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// A handshake that is not through after this does not come: three lost flights are made up for by then, and a dead endpoint
+/// must not keep the next one waiting.
+const HANDSHAKE: Duration = Duration::from_secs(8);
 /// What is said of an address from which nothing comes.
 const NO_ANSWER: &str = "nothing answers there. Is its node running, and its UDP port open on the way?";
 
@@ -283,7 +286,7 @@ pub async fn connect(node: &Node, carrier: &Carrier, partner: Country, address: 
     let lost = |detail: String| LinkError::Lost { partner: format!("{partner} ({address})"), detail };
     let remote = resolve(address, carrier.endpoint()).await.map_err(&lost)?;
     let connecting = carrier.connect(remote).map_err(|error| lost(error.to_string()))?;
-    let connection = timeout(PATIENCE, connecting).await.map_err(|_| lost(NO_ANSWER.into()))?;
+    let connection = timeout(HANDSHAKE, connecting).await.map_err(|_| lost(NO_ANSWER.into()))?;
     let link = Link::greet(node, connection.map_err(|error| lost(error.to_string()))?).await?;
     if link.partner() != partner {
         link.close();

@@ -22,22 +22,24 @@ fn nothing_acknowledged_is_lost_when_an_import_is_killed() {
     let federation = Federation::strangers(&["NL"]);
     let a = federation.of("NL");
     let mut files = 0;
-    for number in 0..60 {
-        federation.file(&format!("in/{number:03}.n42"), &fixtures::n42(number));
+    for number in 0..200 {
+        federation.file(&format!("in/{}/{number:03}.n42", number / 25), &fixtures::n42(number));
         files += 1;
-        if number % 6 == 0 {
+        if number % 5 == 0 {
             // Above 64 KiB these are staged, below they live in the catalogue: both ways are cut.
-            federation.file(&format!("in/{number:03}.png"), &fixtures::png(300, 250, number));
+            federation.file(&format!("in/{}/{number:03}.png", number / 25), &fixtures::png(300, 250, number));
             files += 1;
         }
     }
     let folder = federation.folder.path().join("in");
     let mut acknowledged: BTreeMap<String, String> = BTreeMap::new();
     for round in 0..8 {
-        let mut child = a.command(&["import", folder.to_str().unwrap()]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // Something new in each round, behind what was begun before.
+        let part = folder.join(round.to_string());
+        let mut child = a.command(&["import", part.to_str().unwrap()]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
         // Killed after some acknowledgements, or within the first: a slow machine and a fast one are both cut in the middle.
-        let mut lines: Vec<String> = out.by_ref().map_while(Result::ok).take(chance.below(10) as usize).collect();
+        let mut lines: Vec<String> = out.by_ref().map_while(Result::ok).take(chance.below(25) as usize).collect();
         std::thread::sleep(Duration::from_millis(chance.below(40)));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -61,6 +61,20 @@ fn a_cut_in_mid_transfer_costs_at_most_two_chunks_a_stream() {
 }
 
 #[test]
+fn a_slow_line_is_slow_and_no_more() {
+    let federation = Federation::strangers(&["NL", "DE"]);
+    let (a, b, path) = over_a_path(&federation);
+    let file = federation.file("large", &fixtures::noise((2 << 20) + 5, 4));
+    let record = a.import(&file, &["--opaque", "--share-native", "--releasable-to", "DE"]);
+    a.serve();
+    b.ok(&["fetch"]);
+    // Half a megabit a second: a chunk takes longer than a silent partner is waited for.
+    path.set(Faults { rate: Some(60_000), delay: Duration::from_millis(100), ..Faults::default() });
+    b.ok(&["fetch", &record]);
+    b.verify();
+}
+
+#[test]
 fn a_one_way_partition_heals() {
     let federation = Federation::strangers(&["NL", "DE"]);
     let (a, b, path) = over_a_path(&federation);
