@@ -100,7 +100,7 @@ impl CountedWriter {
         // In arithmetic, since whether a number is a run cannot be foreseen either. 2^32 is past every limit, and 2^32 such cannot come.
         let run = u64::from(after_zero).wrapping_neg();
         self.length += number.min(1 << 32) & run | u64::from(!zero) & !run;
-        self.before = RUN * u8::from(after_zero) | u8::from(zero) & u8::from(!after_zero);
+        self.before = (RUN * u8::from(after_zero)) | (u8::from(zero) & u8::from(!after_zero));
         let Some(place) = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<8>()) else {
             self.odd = true;
             return;
