@@ -5,12 +5,14 @@
 
 mod check;
 mod code;
+mod counted;
 mod counts;
 
 use minicbor::{Decode, Encode};
 
 pub use code::{Category, FindingKind, MeasurementClass};
-pub use counts::{CountedWriter, Counts, CountsWriter, MAX_COUNT, Reals, Row};
+pub use counted::CountedWriter;
+pub use counts::{Counts, CountsWriter, MAX_COUNT, Reals, Row};
 
 use crate::cbor::Real;
 use crate::reason::Fault;

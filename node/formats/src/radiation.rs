@@ -6,6 +6,8 @@
 mod builder;
 mod chn;
 mod cnf;
+mod counted;
+mod digits;
 mod iec;
 mod n42;
 mod n42_2006;

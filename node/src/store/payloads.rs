@@ -85,8 +85,11 @@ impl PayloadStore {
         make_folder(&folder.join(STAGING)).map_err(io("make the staging folder"))?;
         let payloads = folder.join(PAYLOADS);
         make_folder(&payloads).map_err(io("make the payload folder"))?;
-        for byte in 0..=u8::MAX {
-            make_folder(&payloads.join(format!("{byte:02x}"))).map_err(io("make a payload folder"))?;
+        // They are never removed, so that once all are there one listing says so; asking for each costs every command a millisecond.
+        if fs::read_dir(&payloads).map_err(io("list the payload folders"))?.count() < 256 {
+            for byte in 0..=u8::MAX {
+                make_folder(&payloads.join(format!("{byte:02x}"))).map_err(io("make a payload folder"))?;
+            }
         }
         for made in [&payloads, folder, folder.parent().unwrap_or(folder)] {
             sync_folder(made).map_err(io("make the store's folders durable"))?;

@@ -11,8 +11,8 @@ pub const MAX_COUNT: u64 = (1 << 53) - 1;
 /// Whole counts: unsigned LEB128, in which a 0 is followed by the length of its run (`SPEC-020`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counts {
-    length: u32,
-    bytes: Vec<u8>,
+    pub(super) length: u32,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Writes [`Counts`] from left to right, merging runs of zeros and keeping to a length.
@@ -88,76 +88,6 @@ impl CountsWriter {
             leb(&mut self.bytes, self.zeros);
             self.zeros = 0;
         }
-    }
-}
-
-/// Takes the numbers of a list of counted zeroes, as N42.42 has them, one by one, and codes them as they come.
-///
-/// That list and ours differ only in how a number is written, so nothing is expanded and hardly a branch is taken: this is what the
-/// import of a portal's file spends its time on.
-#[derive(Debug)]
-pub struct CountedWriter {
-    bytes: Vec<u8>,
-    at: usize,
-    length: u64,
-    zero: bool,
-    run: bool,
-    odd: bool,
-}
-
-impl CountedWriter {
-    /// A writer for a list whose decimal text has `text` bytes. Coded it takes no more: a number of d digits and its separator have
-    /// more than d bytes, and 7 bits hold more than two digits.
-    pub fn new(text: usize) -> Self {
-        Self { bytes: vec![0; text + 16], at: 0, length: 0, zero: false, run: false, odd: false }
-    }
-
-    /// The next number of the list.
-    #[inline]
-    pub fn push(&mut self, number: u64) {
-        // A zero after a zero or after a run is not in our one spelling. Which of the three a number is follows a pattern that is foreseen.
-        if self.zero {
-            self.odd |= number == 0;
-            self.length = self.length.saturating_add(number);
-            (self.zero, self.run) = (false, true);
-        } else if number == 0 {
-            self.odd |= self.run;
-            self.zero = true;
-        } else {
-            self.length += 1;
-            self.run = false;
-        }
-        let Some(place) = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<8>()) else {
-            // More numbers than were announced.
-            self.odd = true;
-            return;
-        };
-        if number < 1 << 14 {
-            // Two bytes are written and one or both of them kept: whether a run is longer than 127 cannot be foreseen.
-            let more = number > 0x7f;
-            place[0] = (number & 0x7f) as u8 | u8::from(more) << 7;
-            place[1] = (number >> 7) as u8;
-            self.at += 1 + usize::from(more);
-            return;
-        }
-        self.odd |= number > MAX_COUNT;
-        let (mut rest, mut used) = (number.min(MAX_COUNT), 0);
-        // Seven bits a byte: 53 bits end within eight.
-        for byte in place {
-            used += 1;
-            *byte = rest as u8 & 0x7f | u8::from(rest > 0x7f) << 7;
-            rest >>= 7;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.at += used;
-    }
-
-    /// The row, if the list was in the one spelling and has at most `max` entries; else it must be read with care.
-    pub fn finish(self, max: u32) -> Option<Counts> {
-        let length = u32::try_from(self.length).ok().filter(|length| *length <= max)?;
-        (!self.odd && !self.zero).then(|| Counts { length, bytes: self.bytes[..self.at].to_vec() })
     }
 }
 
@@ -487,15 +417,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn counted_lists_become_the_one_spelling_or_nothing(list in prop::collection::vec(prop_oneof![Just(0u64), 0u64..5, 0u64..20_000, 0..=MAX_COUNT + 5], 0..30)) {
-            let mut writer = CountedWriter::new(list.len() * 6);
-            list.iter().for_each(|number| writer.push(*number));
-            if let Some(row) = writer.finish(MAX) {
-                prop_assert_eq!(Counts::check(row.length, row.bytes.clone(), MAX).unwrap(), row);
-            }
-        }
-
         #[test]
         fn counts_come_back(counts in prop::collection::vec(prop_oneof![Just(0u64), 0u64..300, 0..=MAX_COUNT], 0..200)) {
             let row = Counts::of(&counts, MAX).unwrap();

@@ -106,7 +106,7 @@ impl Catalogue {
         Ok(self.releases(record, to, maker).await?.into_iter().next())
     }
 
-    /// The releases of `record` to `to` that `maker` has not taken back, newest first, at most [`MAX_RELEASES`]. `maker` is the
+    /// The releases of `record` to `to` that `maker` has not taken back, newest first, at most `MAX_RELEASES`. `maker` is the
     /// record's maker, and who asks must have read it from the record: anybody can sign a release of what is not theirs. Whether
     /// one has ended is the caller's to see; one that has ended takes nothing from the others.
     ///

@@ -10,7 +10,7 @@ use crate::reason::Fault;
 use crate::record::{bounded, identifier, name, text};
 use crate::time::Timestamp;
 
-/// A customs declaration (WCO Data Model; ICS2 element numbers in brackets).
+/// A customs declaration (WCO Data Model; ICS2 element numbers in parentheses).
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct Declaration {
@@ -29,34 +29,34 @@ pub struct Declaration {
     /// The goods.
     #[n(5)]
     pub items: Vec<Item>,
-    /// Place of loading [L010].
+    /// Place of loading (L010).
     #[n(6)]
     pub loading: Option<String>,
-    /// Place of delivery [L004].
+    /// Place of delivery (L004).
     #[n(7)]
     pub delivery: Option<String>,
-    /// Place of discharge [L013].
+    /// Place of discharge (L013).
     #[n(8)]
     pub discharge: Option<String>,
-    /// Countries of routing, in order [064].
+    /// Countries of routing, in order (064).
     #[n(9)]
     pub routing: Vec<Country>,
-    /// Transport document [D023].
+    /// Transport document (D023).
     #[n(10)]
     pub transport_document: Option<String>,
-    /// Unique consignment reference [009].
+    /// Unique consignment reference (009).
     #[n(11)]
     pub ucr: Option<String>,
-    /// Means of transport at the border, its identity [T005].
+    /// Means of transport at the border, its identity (T005).
     #[n(12)]
     pub border_transport: Option<String>,
-    /// Country of dispatch [063].
+    /// Country of dispatch (063).
     #[n(13)]
     pub dispatch: Option<Country>,
-    /// Containers [159].
+    /// Containers (159).
     #[n(20)]
     pub containers: Vec<String>,
-    /// Seals [165].
+    /// Seals (165).
     #[n(21)]
     pub seals: Vec<String>,
 }
@@ -65,25 +65,25 @@ pub struct Declaration {
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct Item {
-    /// Its number in the declaration [006].
+    /// Its number in the declaration (006).
     #[n(1)]
     pub number: u32,
-    /// Harmonized System code, 2 to 6 digits [145].
+    /// Harmonized System code, 2 to 6 digits (145).
     #[n(2)]
     pub hs: Option<String>,
-    /// Description of the goods [137].
+    /// Description of the goods (137).
     #[n(3)]
     pub description: Option<String>,
-    /// Gross mass in kilograms [126].
+    /// Gross mass in kilograms (126).
     #[n(4)]
     pub gross_mass: Option<Real>,
-    /// Number of packages [144].
+    /// Number of packages (144).
     #[n(5)]
     pub packages: Option<u32>,
-    /// Kind of packages [141] (UNECE Recommendation 21).
+    /// Kind of packages (141) (UNECE Recommendation 21).
     #[n(6)]
     pub package_kind: Option<String>,
-    /// UN number of dangerous goods [506].
+    /// UN number of dangerous goods (506).
     #[n(7)]
     pub un_number: Option<String>,
     /// Declared value.
@@ -92,7 +92,7 @@ pub struct Item {
     /// Its currency (ISO 4217).
     #[n(9)]
     pub currency: Option<String>,
-    /// Country of origin [063].
+    /// Country of origin (063).
     #[n(10)]
     pub origin: Option<Country>,
 }
