@@ -196,10 +196,13 @@ async fn chunks_out(link: &Link, send: &mut SendStream, served: &ServedPayload, 
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(anyhow::Error::from)?;
         let prefix = bytes::Bytes::copy_from_slice(&chunk_frame_prefix(index, chunk.len()));
-        timeout(PATIENCE, send.write_all_chunks(&mut [prefix, chunk]))
-            .await
-            .map_err(silent)?
-            .map_err(|error| link::lost(connection, error))?;
+        let mut pieces = [prefix, chunk];
+        // Patience is with a reader that takes nothing, not with one that is slow.
+        let mut whole = 0;
+        while whole < pieces.len() {
+            let written = timeout(PATIENCE, send.write_chunks(&mut pieces[whole..])).await.map_err(silent)?;
+            whole += written.map_err(|error| link::lost(connection, error))?.chunks;
+        }
         index += 1;
     }
     Ok(())
