@@ -49,7 +49,8 @@ impl Shared {
 impl Relay {
     /// Relays what comes to `listen` to `server`, and back.
     pub fn start(listen: SocketAddr, server: SocketAddr, path: Path) -> Self {
-        let (front, back) = (socket(listen), socket(SocketAddr::new(listen.ip(), 0)));
+        // The server may be reached over another device than the client.
+        let (front, back) = (socket(listen), socket(SocketAddr::from(([0, 0, 0, 0], 0))));
         let address = front.local_addr().unwrap();
         let shared = Arc::new(Shared { client: Mutex::default(), delivered: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) });
         let to_client = {

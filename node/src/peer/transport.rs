@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use quinn::congestion::BbrConfig;
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
 use quinn::{
     ClientConfig, ConnectError, Connecting, Connection, ConnectionError, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig,
@@ -23,8 +24,8 @@ const MAX_INCOMING: usize = 64;
 /// What one stream may have in flight.
 const STREAM_WINDOW: u32 = 8 << 20;
 /// What one connection may have in flight, each way, on a short path. What is on its way or unread when a process dies is fetched
-/// again, so it is little: with four streams, less than a chunk each.
-const SHORT_WINDOW: u32 = 3 << 20;
+/// again, so it is little: with four streams, 15/16 of a chunk each.
+const SHORT_WINDOW: u32 = 15 << 18;
 /// The same on a long path: enough for 1 Gbit/s over 150 ms, and a bound on memory.
 const LONG_WINDOW: u32 = 32 << 20;
 /// Bytes a second that the window lets through: 1 Gbit/s, twice, so that a lost packet does not stop the rest.
@@ -78,6 +79,10 @@ pub fn limits(remote: IpAddr) -> Arc<TransportConfig> {
         .keep_alive_interval(Some(IDLE / 3))
         .enable_segmentation_offload(!local)
         .mtu_discovery_config(Some(discovery));
+    if !local {
+        // Half a per cent of lost packets over 150 ms leaves Cubic and NewReno 0.17 MiB/s of a 400 Mbit/s path, and BBR 18.
+        config.congestion_controller_factory(Arc::new(BbrConfig::default()));
+    }
     Arc::new(config)
 }
 
