@@ -202,21 +202,12 @@ async fn chunks_out(link: &Link, send: &mut SendStream, served: &ServedPayload, 
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(anyhow::Error::from)?;
         let prefix = bytes::Bytes::copy_from_slice(&chunk_frame_prefix(index, chunk.len()));
-<<<<<<< HEAD
         // Patience is for each part that is taken, not for the chunk: on a slow line it is long under way.
         let mut parts = [prefix, chunk];
         let mut taken = 0;
         while taken < parts.len() {
             let written = timeout(PATIENCE, send.write_chunks(&mut parts[taken..])).await.map_err(silent)?;
             taken += written.map_err(|error| link::lost(connection, error))?.chunks;
-=======
-        let mut pieces = [prefix, chunk];
-        // Patience is with a reader that takes nothing, not with one that is slow.
-        let mut whole = 0;
-        while whole < pieces.len() {
-            let written = timeout(PATIENCE, send.write_chunks(&mut pieces[whole..])).await.map_err(silent)?;
-            whole += written.map_err(|error| link::lost(connection, error))?.chunks;
->>>>>>> figures
         }
         index += 1;
     }

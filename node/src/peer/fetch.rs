@@ -130,21 +130,11 @@ async fn chunks(
     Ok(())
 }
 
-<<<<<<< HEAD
 /// Fills a buffer piece by piece: a slow line may take long for a chunk, as long as something comes.
 async fn fill(link: &Link, receive: &mut RecvStream, buffer: &mut [u8]) -> Result<(), LinkError> {
     for piece in buffer.chunks_mut(PIECE) {
         let filled = timeout(PATIENCE, receive.read_exact(piece)).await.map_err(|_| silent(link))?;
         filled.map_err(|error| link::lost(link.connection(), error))?;
-=======
-/// Patience is with silence, not with slowness: on a slow link a chunk takes minutes, and comes.
-async fn fill(link: &Link, receive: &mut RecvStream, mut buffer: &mut [u8]) -> Result<(), LinkError> {
-    while !buffer.is_empty() {
-        let read = timeout(PATIENCE, receive.read(buffer)).await.map_err(|_| silent(link))?;
-        let read = read.map_err(|error| link::lost(link.connection(), error))?;
-        let read = read.ok_or_else(|| link::lost(link.connection(), "the answer ended within a frame"))?;
-        buffer = &mut buffer[read..];
->>>>>>> figures
     }
     Ok(())
 }
