@@ -165,3 +165,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn chunks_hashed_by_themselves_give_the_same_name() {
+    for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 7] {
+        let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        let whole = PayloadHasher::hash(&bytes).unwrap();
+        assert_eq!(PayloadHasher::hash_chunks(&bytes, whole.0.sha256).unwrap(), whole, "{size}");
+    }
+}
