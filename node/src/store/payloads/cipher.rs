@@ -16,7 +16,8 @@
 //! - Two payloads, of one record or of two, have different keys: record key, record id, index, size and root go into them, and
 //!   every file has its own salt. So has a file that is begun again after its staging file was lost.
 //! - Within one file a nonce is used once, except that a resumed transfer may write a chunk again whose first writing was torn. It
-//!   then seals the *same* bytes: a chunk is sealed only after it matched the chunk list, the list leads to the root, and the
+//!   then seals the *same* bytes: a chunk is sealed only after it matched the chunk list (or is of
+//!   the very bytes in memory that the list was made of, which nobody can change), the list leads to the root, and the
 //!   root is in the key. So the second ciphertext equals the first, bit for bit, and tells nothing more.
 //!
 //! The header's tag is an empty message sealed under the header's own domain with the header as associated data. It tells a
